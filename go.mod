@@ -1,0 +1,3 @@
+module github.com/closewait/closewait
+
+go 1.26
