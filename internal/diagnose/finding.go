@@ -89,12 +89,12 @@ type Finding struct {
 	Younger int `json:"younger,omitempty"`
 	// Owner is nil when no process holds the sockets; for never-accepted it is
 	// the listener's process.
-	Owner      *Owner    `json:"owner"`
-	AlsoHeldBy []int     `json:"also_held_by,omitempty"`
-	NetNS      NetNS     `json:"netns"`
-	Direction  Direction `json:"direction"`
-	Local      string    `json:"local"`
-	Remote     string    `json:"remote"`
+	Owner         *Owner         `json:"owner"`
+	AlsoHeldBy    []int          `json:"also_held_by,omitempty"`
+	NetNS         NetNS          `json:"netns"`
+	Direction     Direction      `json:"direction"`
+	Local         string         `json:"local"`
+	Remote        string         `json:"remote"`
 	Oldest        Age            `json:"oldest"`
 	Newest        Age            `json:"newest"`
 	Since         *time.Time     `json:"since"`

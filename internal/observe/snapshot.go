@@ -64,6 +64,9 @@ const (
 	// LimitOwners: the descriptors of some processes could not be listed, so a
 	// socket without an owner may have one.
 	LimitOwners LimitCode = "owners"
+	// LimitSomeOwners: the same, but of single processes that refuse even a
+	// privileged reader: a socket without an owner most likely has none.
+	LimitSomeOwners LimitCode = "some-owners"
 	// LimitNetNS: a network namespace could not be entered.
 	LimitNetNS LimitCode = "netns"
 	// LimitTorn: a dump was interrupted each time it was tried.

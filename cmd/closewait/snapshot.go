@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/closewait/closewait/internal/observe"
+)
+
+// largestSnapshot bounds what is read, unpacked: a million sockets take some
+// 600 MB.
+const largestSnapshot = 2 << 30
+
+// openSnapshot reads a saved look from a file or, for "-", from stdin; packed by
+// gzip or not.
+func openSnapshot(name string, stdin io.Reader) (*observe.Snapshot, error) {
+	if name == "-" {
+		return readSnapshot("standard input", stdin)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read a saved look: %w", err)
+	}
+	defer f.Close()
+	return readSnapshot(name, f)
+}
+
+func readSnapshot(name string, r io.Reader) (*observe.Snapshot, error) {
+	in := bufio.NewReader(r)
+	r = in
+	// RFC 1952 §2.3.1: the two bytes that every gzip file begins with.
+	if magic, err := in.Peek(2); err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
+		unpacked, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, fmt.Errorf("cannot unpack %s: %w", name, err)
+		}
+		r = unpacked
+	}
+	left := &io.LimitedReader{R: r, N: largestSnapshot}
+	snap, err := observe.Read(left)
+	switch {
+	case left.N == 0:
+		return nil, fmt.Errorf("%s is no saved look: it is larger than %d bytes", name, largestSnapshot)
+	case err != nil:
+		return nil, fmt.Errorf("%s is no saved look (closewait --save FILE makes one): %w", name, err)
+	}
+	return snap, nil
+}
+
+// saveSnapshot writes a look to a file. A file is replaced in one step, so that
+// nobody ever reads half of one, and is its owner's only: command lines may hold
+// secrets. Anything else that has the name (/dev/null, a pipe) is written to.
+func saveSnapshot(name string, snap *observe.Snapshot) error {
+	err := replaceFile(name, func(w io.Writer) error {
+		if !strings.HasSuffix(name, ".gz") {
+			return observe.Write(w, snap)
+		}
+		packed := gzip.NewWriter(w)
+		return errors.Join(observe.Write(packed, snap), packed.Close())
+	})
+	if err != nil {
+		return fmt.Errorf("cannot save to %s: %w", name, err)
+	}
+	return nil
+}
+
+func replaceFile(name string, write func(io.Writer) error) error {
+	if target, err := filepath.EvalSymlinks(name); err == nil {
+		name = target
+	}
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return writeInto(name, write)
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".closewait-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	if err := writeBuffered(f, write); err != nil {
+		f.Close()
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}
+
+func writeInto(name string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(writeBuffered(f, write), f.Close())
+}
+
+func writeBuffered(w io.Writer, write func(io.Writer) error) error {
+	out := bufio.NewWriterSize(w, 1<<16)
+	if err := write(out); err != nil {
+		return err
+	}
+	return out.Flush()
+}

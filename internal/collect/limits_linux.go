@@ -1,0 +1,90 @@
+package collect
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/closewait/closewait/internal/observe"
+)
+
+// maxLimits bounds the list: a host with a thousand closed doors needs one
+// sentence, not a thousand.
+const maxLimits = 20
+
+// limits gathers what could not be seen.
+type limits struct {
+	list    []observe.Limit
+	dropped int
+	// unlisted are processes whose descriptors could not be listed, unprobed those
+	// whose dead descriptors could not be told, undescribed those whose files were
+	// partly closed; lost counts holders that ended or changed.
+	unlisted, unprobed []int
+	undescribed        []int
+	lost               int
+}
+
+func (l *limits) add(code observe.LimitCode, ns uint64, text string) {
+	if len(l.list) >= maxLimits {
+		l.dropped++
+		return
+	}
+	l.list = append(l.list, observe.Limit{Code: code, NetNS: ns, Text: text})
+}
+
+// all returns the limits, those about many processes summed up.
+func (l *limits) all(note string) []observe.Limit {
+	out := l.list
+	if len(l.unlisted) > 0 {
+		code := observe.LimitOwners
+		if privileged() {
+			code = observe.LimitSomeOwners
+		}
+		out = append(out, observe.Limit{Code: code, PIDs: first(l.unlisted), Text: fmt.Sprintf(
+			"the descriptors of %s could not be listed, so who owns some sockets is not known; %s", processes(l.unlisted), wayIn())})
+	}
+	if len(l.unprobed) > 0 {
+		out = append(out, observe.Limit{Code: observe.LimitMasked, PIDs: first(l.unprobed), Text: fmt.Sprintf(
+			"masked leaks (dead descriptors) of %s could not be looked for; %s", processes(l.unprobed), wayIn())})
+	}
+	if l.lost > 0 {
+		out = append(out, observe.Limit{Code: observe.LimitOwners, Text: fmt.Sprintf(
+			"%d descriptors changed hands during the look (a process ended, or became another program), so their owner is left out; look again", l.lost)})
+	}
+	if len(l.undescribed) > 0 {
+		out = append(out, observe.Limit{Code: observe.LimitProcess, PIDs: first(l.undescribed), Text: fmt.Sprintf(
+			"%s could not be described in full; %s", processes(l.undescribed), wayIn())})
+	}
+	if l.dropped > 0 {
+		out = append(out, observe.Limit{Code: observe.LimitNetNS, Text: fmt.Sprintf("and %d more things of the same kind", l.dropped)})
+	}
+	if note != "" {
+		out = append(out, observe.Limit{Code: observe.LimitReader, Text: note})
+	}
+	return out
+}
+
+func processes(pids []int) string {
+	if len(pids) == 1 {
+		return fmt.Sprintf("process %d", pids[0])
+	}
+	return fmt.Sprintf("%d processes", len(pids))
+}
+
+func privileged() bool { return os.Geteuid() == 0 }
+
+// wayIn says how to see more: root is refused only by a process that has more
+// capabilities than the caller (kernel/ptrace.c), or by a security module.
+func wayIn() string {
+	if privileged() {
+		return "root is refused too: such a process has a capability that closewait lacks, or a security module guards it"
+	}
+	return "run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
+}
+
+// first keeps a list of pids to a size that is fit for a report.
+func first(pids []int) []int {
+	if len(pids) > 100 {
+		return pids[:100]
+	}
+	return pids
+}

@@ -1,0 +1,156 @@
+package collect
+
+import (
+	"context"
+	"time"
+
+	"github.com/closewait/closewait/internal/kernel/procfs"
+	"github.com/closewait/closewait/internal/observe"
+	"github.com/closewait/closewait/tcp"
+)
+
+// settleOwners describes the processes that hold sockets, and looks a second
+// time for the holders of sockets that have none: a descriptor may have been
+// opened, closed or passed on, a process have ended or become another program,
+// since it was seen. A holder that can not be proved is left out and counted,
+// never guessed; a socket that has gone is dropped.
+func (s *survey) settleOwners(ctx context.Context, r reader, host procfs.Host) error {
+	s.describeHolders(host)
+	if err := s.confirmOwnerless(ctx, r); err != nil {
+		return err
+	}
+	s.limits.lost = s.describeHolders(host)
+	s.keep(func(x *observe.Socket) bool { return x.State != tcp.Closed || len(x.Holders) > 0 })
+	return nil
+}
+
+// describeHolders reads every process that holds a socket the report may name it
+// for and was not read yet, and drops the holders that are not what they were.
+// It returns how many those were.
+func (s *survey) describeHolders(host procfs.Host) (dropped int) {
+	suspicious := map[int32]bool{}
+	for pid, k := range s.heldBy() {
+		if s.described[pid] {
+			continue
+		}
+		p, err := s.fs.Process(int(pid))
+		if err != nil { // gone, or never the same for long enough to be read
+			suspicious[pid] = true
+			continue
+		}
+		// It is one program, read whole. That it still holds what it was seen to
+		// hold proves that it is the one, and not the next to get its pid.
+		switch k.intact(s.fs, pid) {
+		case none:
+			suspicious[pid] = true
+			continue
+		case some:
+			suspicious[pid] = true
+		}
+		s.described[pid] = true
+		if len(p.Denied) > 0 {
+			s.limits.undescribed = append(s.limits.undescribed, int(pid))
+		}
+		s.processes = append(s.processes, convertProcess(&p, host))
+	}
+	if len(suspicious) > 0 {
+		dropped = s.recheck(suspicious)
+	}
+	return dropped
+}
+
+// sample is a few of the descriptors that a process was seen to hold: checking
+// all of a hundred thousand would take longer than the whole look.
+type sample struct {
+	held [8]struct {
+		fd    int32
+		inode uint64
+	}
+	n int
+}
+
+func (k *sample) add(fd int32, inode uint64) {
+	// The first eight, then ever rarer ones: spread over all of them.
+	if k.n < len(k.held) || k.n&(k.n-1) == 0 {
+		at := &k.held[k.n%len(k.held)]
+		if k.n >= len(k.held) {
+			at = &k.held[len(k.held)-1]
+		}
+		at.fd, at.inode = fd, inode
+	}
+	k.n++
+}
+
+// portion is how much of a sample is as it was.
+type portion uint8
+
+const (
+	none portion = iota
+	some
+	whole
+)
+
+func (k *sample) intact(fs procfs.FS, pid int32) portion {
+	n, ok := min(k.n, len(k.held)), 0
+	for _, h := range k.held[:n] {
+		if fs.Holds(int(pid), int(h.fd), procfs.Socket, h.inode) {
+			ok++
+		}
+	}
+	switch ok {
+	case 0:
+		return none
+	case n:
+		return whole
+	}
+	return some
+}
+
+// heldBy lists the holders of half-closed and dead sockets, and of listeners
+// with a queue, who may have to answer for never-accepted ones.
+func (s *survey) heldBy() map[int32]*sample {
+	out := map[int32]*sample{}
+	for i := range s.sockets {
+		x := &s.sockets[i]
+		if x.State == tcp.Established || x.State == tcp.Listen && x.RecvQ == 0 {
+			continue
+		}
+		for _, h := range x.Holders {
+			k := out[h.PID]
+			if k == nil {
+				k = &sample{}
+				out[h.PID] = k
+			}
+			k.add(h.FD, x.Inode)
+		}
+	}
+	return out
+}
+
+// recheck looks at each descriptor of some processes and drops those that are
+// not what they were. A process that was not described keeps none.
+func (s *survey) recheck(pids map[int32]bool) (dropped int) {
+	for i := range s.sockets {
+		x := &s.sockets[i]
+		kept := x.Holders[:0]
+		for _, h := range x.Holders {
+			if !pids[h.PID] || s.described[h.PID] && s.fs.Holds(int(h.PID), int(h.FD), procfs.Socket, x.Inode) {
+				kept = append(kept, h)
+				continue
+			}
+			if x.State != tcp.Established && x.State != tcp.Listen {
+				dropped++
+			}
+		}
+		x.Holders = kept
+	}
+	return dropped
+}
+
+func convertProcess(p *procfs.Process, host procfs.Host) observe.Process {
+	return observe.Process{
+		PID: p.PID, NSPIDs: p.NSPIDs, PPID: p.PPID, Comm: p.Comm, Exe: p.Exe, Cmdline: p.Cmdline, UID: p.UID,
+		StartedAt: host.StartedAt(p.StartTicks).Round(10 * time.Millisecond), StartTicks: p.StartTicks, Threads: p.Threads,
+		Cgroups: p.Cgroups, NetNS: p.NetNS, OpenFiles: p.OpenFiles, NoFileSoft: p.NoFileSoft, NoFileHard: p.NoFileHard,
+	}
+}

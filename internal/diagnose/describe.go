@@ -1,0 +1,159 @@
+package diagnose
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"sort"
+	"strconv"
+	"time"
+
+	"github.com/closewait/closewait/internal/observe"
+)
+
+// describe makes a group into a finding. Growth of the owner, exhaustion and
+// severity need all findings and come later (weigh).
+func describe(v *view, g *group, o Options) Finding {
+	f := Finding{
+		Cause: g.key.cause, Stuck: g.key.stuck, State: g.key.state, Count: len(g.members),
+		Direction: g.key.direction, NetNS: NetNS{ID: g.key.netns}, Confidence: confidenceOf(g),
+	}
+	if n := v.namespaces[g.key.netns]; n != nil {
+		f.NetNS.Name = n.Name
+	}
+	f.Owner, f.AlsoHeldBy = ownerFor(v, g)
+	f.Local, f.Remote = g.key.ends()
+	if g.twin != nil && g.key.stuck {
+		f.Younger = len(g.twin.members)
+	}
+	f.ID = idOf(v, g.key)
+	describeAges(v, g, &f)
+	describeEnds(v, g, &f)
+	f.Evidence = evidenceOf(v, g)
+	f.Advice = adviceFor(&f)
+	if o.Sockets {
+		f.Sockets = detailsOf(v, g)
+	}
+	return f
+}
+
+// confidenceOf: a group is certain if every member is.
+func confidenceOf(g *group) Confidence {
+	for _, m := range g.members {
+		if !g.verdicts[m].certain {
+			return Likely
+		}
+	}
+	return Certain
+}
+
+// idOf hashes what stays the same while the group lives: not the pids, which
+// change when workers restart.
+func idOf(v *view, k groupKey) string {
+	var prog programKey
+	if k.program >= 0 {
+		prog = v.programs.all[k.program].key
+	}
+	local, remote := k.ends()
+	if k.listener >= 0 {
+		local = v.cur.Sockets[k.listener].Local.String()
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{
+		prog.exe, prog.title, prog.container, prog.pod, prog.unit, strconv.FormatUint(k.netns, 10), string(k.cause),
+		strconv.FormatBool(k.stuck), k.state.String(), string(k.direction), local, remote,
+		strconv.FormatUint(uint64(k.uid), 10), strconv.FormatBool(k.mptcp),
+	}))
+	return hex.EncodeToString(sum[:6])
+}
+
+func describeAges(v *view, g *group, f *Finding) {
+	oldest, newest := g.verdicts[g.members[0]].age, g.verdicts[g.members[0]].age
+	for _, m := range g.members {
+		a := g.verdicts[m].age
+		if a.best() > oldest.best() {
+			oldest = a
+		}
+		if a.best() < newest.best() {
+			newest = a
+		}
+	}
+	f.Oldest, f.Newest = oldest.public(), newest.public()
+	if best := oldest.best(); best > 0 {
+		since := v.now.Add(-best).Truncate(time.Second)
+		f.Since = &since
+	}
+}
+
+// describeEnds counts the members' outlooks and shows the most lasting one.
+func describeEnds(v *view, g *group, f *Finding) {
+	f.Outlooks = map[Ending]int{}
+	worst := g.verdicts[g.members[0]].ends
+	for _, m := range g.members {
+		e := g.verdicts[m].ends
+		f.Outlooks[e.kind]++
+		if e.outlasts(worst) {
+			worst = e
+		}
+	}
+	f.Outlook = worst.public(v.now)
+}
+
+// lasting orders the kinds, most lasting first.
+var lasting = map[Ending]int{Never: 0, OnWrite: 1, By: 2, At: 2, Soon: 3}
+
+func (e ending) outlasts(other ending) bool {
+	if lasting[e.kind] != lasting[other.kind] {
+		return lasting[e.kind] < lasting[other.kind]
+	}
+	return e.after > other.after
+}
+
+func (e ending) public(now time.Time) Outlook {
+	out := Outlook{Kind: e.kind, Confidence: Certain}
+	if e.likely {
+		out.Confidence = Likely
+	}
+	if e.rule != nil {
+		out.Why, out.Claims = e.rule.why, e.rule.claims
+	}
+	if e.kind == At || e.kind == By {
+		at := now.Add(e.after).Truncate(time.Millisecond)
+		out.At = &at
+	}
+	return out
+}
+
+func detailsOf(v *view, g *group) []SocketDetail {
+	out := make([]SocketDetail, 0, len(g.members))
+	for i := range g.members {
+		s, d := g.at(v, i)
+		fl := s.Flow()
+		detail := SocketDetail{
+			Local: fl.Local.String(), State: s.State, RecvQ: s.RecvQ, SendQ: s.SendQ, Timer: timerText(s.Timer),
+			Inode: s.Inode, Cookie: strconv.FormatUint(s.Cookie, 16), FDs: s.Holders, Age: d.age.public(), Ends: d.ends.kind,
+		}
+		if fl.Remote.IsValid() {
+			detail.Remote = fl.Remote.String()
+		}
+		out = append(out, detail)
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Age.AtLeastS > out[j].Age.AtLeastS })
+	return out
+}
+
+var timerNames = map[observe.TimerKind]string{
+	observe.TimerRetransmit: "retransmission", observe.TimerKeepalive: "keepalive",
+	observe.TimerTimeWait: "timewait", observe.TimerProbe: "zero-window probe",
+}
+
+func timerText(t observe.Timer) string {
+	name, ok := timerNames[t.Kind]
+	if !ok {
+		return "none"
+	}
+	text := fmt.Sprintf("%s %.1f s", name, t.Expires.Seconds())
+	if t.Retries > 0 {
+		text += fmt.Sprintf(", %d unanswered", t.Retries)
+	}
+	return text
+}

@@ -1,0 +1,90 @@
+package diagnose
+
+import (
+	"sort"
+	"strings"
+)
+
+// ownerFor describes the program that holds the group, nil if none is known.
+func ownerFor(v *view, g *group) (*Owner, []int) {
+	if g.key.program < 0 {
+		return nil, nil
+	}
+	prog := &v.programs.all[g.key.program]
+	counts, others := holdersOf(v, g)
+	o := &Owner{
+		Container: prog.place.container, Runtime: prog.place.runtime, Pod: prog.place.pod,
+		Unit: prog.place.unit, Cgroup: prog.place.path, NetNS: prog.key.netns,
+	}
+	most := int32(-1)
+	for _, i := range prog.procs {
+		p := &v.programs.procs[i]
+		n := counts[int32(p.PID)]
+		if n == 0 {
+			continue
+		}
+		entry := OwnerPID{PID: p.PID, Count: n}
+		if len(p.NSPIDs) > 0 {
+			entry.NSPID = p.NSPIDs[len(p.NSPIDs)-1]
+		}
+		o.PIDs = append(o.PIDs, entry)
+		if most < 0 || n > counts[int32(v.programs.procs[most].PID)] {
+			most = i
+		}
+	}
+	if most < 0 {
+		return nil, nil
+	}
+	p := &v.programs.procs[most]
+	o.PID, o.Title, o.Comm, o.Exe, o.UID, o.Threads = p.PID, titleOf(p), p.Comm, p.Exe, p.UID, p.Threads
+	o.Cmdline = strings.Join(p.Cmdline, " ")
+	if !p.StartedAt.IsZero() {
+		started := p.StartedAt
+		o.StartedAt = &started
+	}
+	return o, others
+}
+
+// holdersOf counts the group's sockets by process, and lists the processes of
+// other programs that hold some of them too. For never-accepted it is the
+// listener that is held.
+func holdersOf(v *view, g *group) (counts map[int32]int, others []int) {
+	counts = map[int32]int{}
+	foreign := map[int32]bool{}
+	if g.key.listener >= 0 {
+		for _, h := range v.cur.Sockets[g.key.listener].Holders {
+			counts[h.PID] = len(g.members)
+		}
+	} else {
+		for i := range g.members {
+			s, _ := g.at(v, i)
+			var seen [4]int32 // one process may hold a socket by several descriptors
+			for n, h := range s.Holders {
+				if n > 0 && contains(seen[:min(n, 4)], h.PID) {
+					continue
+				}
+				seen[n%4] = h.PID
+				counts[h.PID]++
+			}
+		}
+	}
+	for pid := range counts {
+		if !v.programs.owns(g.key.program, pid) {
+			foreign[pid] = true
+		}
+	}
+	for pid := range foreign {
+		others = append(others, int(pid))
+	}
+	sort.Ints(others)
+	return counts, others
+}
+
+func contains(pids []int32, pid int32) bool {
+	for _, p := range pids {
+		if p == pid {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,241 @@
+package diagnose
+
+import (
+	"time"
+
+	"github.com/closewait/closewait/internal/observe"
+	"github.com/closewait/closewait/tcp"
+)
+
+// verdict is what was decided about one socket.
+type verdict struct {
+	cause     Cause // "" for a socket that is no candidate (LISTEN, ESTABLISHED)
+	stuck     bool
+	certain   bool
+	direction Direction
+	listener  int32 // index of the LISTEN socket that holds it, never-accepted only; else -1
+	program   int32 // index of the owning program, -1 for none
+	age       age
+	ends      ending
+}
+
+// farewellLimit is the most bytes that count as a goodbye (a TLS close_notify,
+// an HTTP 408) and not as an answer nobody read: causes.md, "Farewell bytes".
+const farewellLimit = 512
+
+// closeNotifyLimit is the longest TLS close_notify record: 31 bytes in TLS 1.2,
+// 24 in TLS 1.3 (RFC 5246 §7.2.1, RFC 8446 §6.1). A client's request is longer.
+const closeNotifyLimit = 31
+
+// sameMoment is how close two of the kernel's times must be to be one event.
+const sameMoment = 250 * time.Millisecond
+
+// promptAnswer: data that comes this soon after we sent something answers it; a
+// server's idle timeout is longer.
+const promptAnswer = 2 * time.Second
+
+// judgeAll decides on every socket of the view, by index.
+func judgeAll(v *view) []verdict {
+	out := make([]verdict, len(v.cur.Sockets))
+	for i := range v.cur.Sockets {
+		out[i] = judge(v, &v.cur.Sockets[i])
+	}
+	return out
+}
+
+func judge(v *view, s *observe.Socket) verdict {
+	d := verdict{listener: -1, program: -1}
+	if !s.State.HalfClosed() && !s.Dead() {
+		return d
+	}
+	d.direction = directionOf(v, s)
+	d.age = ageOf(v, s)
+	d.program = v.programs.ownerOf(s.Holders)
+	switch s.State {
+	case tcp.CloseWait:
+		d.cause, d.certain = closeWaitCause(v, s, &d)
+	case tcp.FinWait2:
+		d.cause, d.certain = finWait2Cause(v, s)
+	case tcp.Closed:
+		d.cause, d.certain = Masked, v.earlier(s) != nil && v.earlier(s).State == tcp.Closed
+	default:
+		d.cause, d.certain = closingCause(s), true
+	}
+	d.ends = endingOf(v, s, d)
+	d.stuck = isStuck(v, s, &d)
+	return d
+}
+
+// isStuck: old enough, not in use, and not about to be ended by the kernel. An
+// owned CLOSE_WAIT stays its application's problem even if a timer will end
+// the connection, because the descriptor stays (C8's correction).
+func isStuck(v *view, s *observe.Socket, d *verdict) bool {
+	if d.cause == HalfCloseInUse || d.cause == OrphanDraining {
+		return false
+	}
+	if s.State != tcp.CloseWait && s.State != tcp.Closed && d.ends.within(soonEnough(v.grace)) {
+		return false
+	}
+	if d.age.least >= v.grace {
+		return true
+	}
+	if d.age.refreshed && d.age.bounded && d.age.most >= v.grace {
+		// "Forever young": only the upper bound speaks, so it is likely, not certain.
+		if s.State != tcp.Closed {
+			d.certain = false
+		}
+		return true
+	}
+	return false
+}
+
+// soonEnough is how near an end the kernel itself brings must be for a socket
+// not to count as stuck: the default life of an orphan without an answer is
+// 102 s (tcp_orphan_retries, kernel-facts).
+func soonEnough(grace time.Duration) time.Duration { return max(grace, 120*time.Second) }
+
+// closeWaitCause follows the precedence of causes.md.
+func closeWaitCause(v *view, s *observe.Socket, d *verdict) (Cause, bool) {
+	if s.Inode == 0 && len(s.Holders) == 0 {
+		return withoutFile(v, s, d)
+	}
+	if len(s.Holders) == 0 && v.ownersSeen {
+		return Ownerless, !v.someHidden
+	}
+	if s.SendQ > 0 && (s.Timer.Kind == observe.TimerRetransmit || s.Timer.Kind == observe.TimerProbe) {
+		return SendBlocked, true
+	}
+	if s.MPTCP { // the kernel shows a zero Recv-Q even when the end is unread
+		return EOFIgnored, false
+	}
+	if used, certain := stillSending(v, s, d.age); used {
+		return HalfCloseInUse, certain
+	}
+	return unreadCause(s, d)
+}
+
+// withoutFile: no descriptor exists. Either it waits in an accept queue or the
+// kernel itself holds it.
+func withoutFile(v *view, s *observe.Socket, d *verdict) (Cause, bool) {
+	waiting, others := int32(-1), 0
+	for _, i := range v.listenersFor(s) {
+		l := &v.cur.Sockets[i]
+		if l.RecvQ == 0 {
+			continue
+		}
+		others++
+		if waiting < 0 || l.RecvQ > v.cur.Sockets[waiting].RecvQ {
+			waiting = i
+		}
+	}
+	if waiting < 0 {
+		return Ownerless, true
+	}
+	d.listener = waiting
+	d.direction = Inbound
+	d.program = v.programs.ownerOf(v.cur.Sockets[waiting].Holders)
+	return NeverAccepted, others == 1 // several listeners share the port: which one is inference
+}
+
+// stillSending reports whether the connection is a simplex one in use (C5): data
+// was sent, or ACKed, after the FIN and within the grace period.
+func stillSending(v *view, s *observe.Socket, a age) (used, certain bool) {
+	if s.Info == nil {
+		return false, false
+	}
+	if before := v.earlier(s); before != nil && before.State == s.State && before.Info != nil {
+		moved := s.Info.BytesSent > before.Info.BytesSent || s.Info.BytesAcked > before.Info.BytesAcked
+		read := s.RecvQ < before.RecvQ // the application reads: it is alive
+		if moved || read {
+			return true, true
+		}
+	}
+	sent := s.Info.LastDataSent.Duration()
+	if s.Info.BytesSent == 0 || sent >= v.grace {
+		return false, false
+	}
+	// What was sent before the FIN can have come is the request, not an answer.
+	if a.bounded && sent >= a.most {
+		return false, false
+	}
+	return true, sent+sameMoment < a.least
+}
+
+// unreadCause decides by what waits in the receive queue.
+func unreadCause(s *observe.Socket, d *verdict) (Cause, bool) {
+	switch s.RecvQ {
+	case 0:
+		// The last read may have stepped over the FIN together with data, so this
+		// does not prove that a read returned zero.
+		return EOFIgnored, false
+	case 1:
+		return EOFUnread, true
+	}
+	if s.Info == nil {
+		return DataUnread, false
+	}
+	unread := uint64(s.RecvQ) - 1
+	if unread > farewellLimit {
+		return DataUnread, true
+	}
+	if s.Info.BytesReceived <= unread+1 { // it never read anything
+		return DataUnread, true
+	}
+	if !maybeFarewell(s, d, unread) {
+		return DataUnread, false
+	}
+	return EOFUnread, false
+}
+
+// maybeFarewell: a few unread bytes that came together with the FIN, unasked,
+// on a connection that had been idle.
+func maybeFarewell(s *observe.Socket, d *verdict, unread uint64) bool {
+	if d.direction == Inbound {
+		// A client's last words are more often a request that nobody read.
+		return unread <= closeNotifyLimit && withFIN(s, d.age)
+	}
+	unasked := s.Info.BytesSent == 0 ||
+		s.Info.LastDataSent.Duration() > s.Info.LastDataRecv.Duration()+promptAnswer
+	return unasked && withFIN(s, d.age)
+}
+
+// withFIN: the last data and the FIN came in one moment, as far as can be told.
+// If keepalives refresh the lower bound it can not, and "likely" says so.
+func withFIN(s *observe.Socket, a age) bool {
+	return a.refreshed || s.Info.LastDataRecv.Duration()-s.Info.LastAckRecv.Duration() <= sameMoment
+}
+
+// finWait2Cause: our FIN is ACKed, the peer's has not come.
+func finWait2Cause(v *view, s *observe.Socket) (Cause, bool) {
+	if orphan(s) {
+		return OrphanDraining, true
+	}
+	if len(s.Holders) == 0 && v.ownersSeen {
+		return Ownerless, !v.someHidden
+	}
+	if before := v.earlier(s); before != nil && before.Info != nil && s.Info != nil &&
+		s.Info.BytesReceived > before.Info.BytesReceived {
+		return HalfCloseInUse, true
+	}
+	if s.RecvQ > 0 {
+		return DataUnread, true
+	}
+	if s.Info != nil && s.Info.BytesReceived > 0 && s.Info.LastDataRecv.Duration() < v.grace {
+		return HalfCloseInUse, false
+	}
+	return PeerKeepsOpen, true
+}
+
+// closingCause: our FIN is sent and not ACKed.
+func closingCause(s *observe.Socket) Cause {
+	switch {
+	case s.SendQ > 0 && s.Timer.Kind == observe.TimerProbe:
+		return SendBlocked // a living peer that stopped reading, not a silent one
+	case s.State == tcp.FinWait1 && s.RecvQ > 0 && s.Inode != 0 && s.Timer.Kind != observe.TimerRetransmit:
+		return DataUnread
+	}
+	return FinUnacked
+}
+
+// orphan: the application has closed it; only the kernel still knows it.
+func orphan(s *observe.Socket) bool { return s.Inode == 0 && len(s.Holders) == 0 }

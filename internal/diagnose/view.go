@@ -1,0 +1,199 @@
+package diagnose
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/closewait/closewait/internal/observe"
+	"github.com/closewait/closewait/tcp"
+)
+
+// view is one or two snapshots with the indexes that judging needs. One
+// goroutine uses it, for one diagnosis.
+type view struct {
+	cur      *observe.Snapshot
+	prev     *observe.Snapshot // nil for one look
+	interval time.Duration     // between the two looks, 0 for one
+	grace    time.Duration
+	now      time.Time
+
+	namespaces map[uint64]*observe.Namespace
+	programs   programs
+	listeners  map[portKey][]int32         // indexes of LISTEN sockets
+	finWait2   map[flowKey]*observe.Socket // by the peer's (reversed) flow
+	ports      map[uint64]*portCounts      // by namespace
+	before     map[sockKey]int32           // index in prev.Sockets
+	left       map[leftKey]int             // what the second look has no more; nil until asked
+	ownersSeen bool                        // every process's descriptors were listed,
+	someHidden bool                        // but for single ones that refuse anybody
+}
+
+type portKey struct {
+	ns   uint64
+	port uint16
+}
+
+type sockKey struct {
+	ns, id uint64 // id: cookie, or inode where there is no cookie
+	cookie bool
+}
+
+type flowKey struct {
+	local, remote netip.AddrPort
+}
+
+func newView(prev, cur *observe.Snapshot, grace time.Duration) *view {
+	v := &view{
+		cur: cur, prev: prev, grace: grace, now: cur.TakenAt, ownersSeen: true,
+		namespaces: make(map[uint64]*observe.Namespace, len(cur.Namespaces)),
+		listeners:  map[portKey][]int32{},
+		finWait2:   map[flowKey]*observe.Socket{},
+		ports:      map[uint64]*portCounts{},
+	}
+	for i := range cur.Namespaces {
+		v.namespaces[cur.Namespaces[i].ID] = &cur.Namespaces[i]
+	}
+	for _, l := range cur.Limits {
+		switch l.Code {
+		case observe.LimitOwners:
+			v.ownersSeen = false
+		case observe.LimitSomeOwners:
+			v.someHidden = true
+		}
+	}
+	for i := range cur.Sockets {
+		s := &cur.Sockets[i]
+		if s.State.HalfClosed() {
+			v.countPorts(s)
+		}
+		switch s.State {
+		case tcp.Listen:
+			k := portKey{s.NetNS, s.Local.Port()}
+			v.listeners[k] = append(v.listeners[k], int32(i))
+		case tcp.FinWait2:
+			f := s.Flow()
+			v.finWait2[flowKey{f.Remote, f.Local}] = s
+		}
+	}
+	v.programs = newPrograms(cur.Processes)
+	v.indexPrevious()
+	return v
+}
+
+// indexPrevious makes the earlier look's sockets findable. Two looks of
+// different boots or hosts say nothing about each other.
+func (v *view) indexPrevious() {
+	if v.prev == nil || v.prev.Host.BootID != v.cur.Host.BootID || !v.prev.TakenAt.Before(v.cur.TakenAt) {
+		v.prev = nil
+		return
+	}
+	v.interval = v.cur.TakenAt.Sub(v.prev.TakenAt)
+	v.before = make(map[sockKey]int32, len(v.prev.Sockets))
+	for i := range v.prev.Sockets {
+		if k, ok := keyOf(&v.prev.Sockets[i]); ok {
+			v.before[k] = int32(i)
+		}
+	}
+}
+
+// earlier returns the same socket in the earlier look, nil if it was not there.
+func (v *view) earlier(s *observe.Socket) *observe.Socket {
+	if v.prev == nil {
+		return nil
+	}
+	k, ok := keyOf(s)
+	if !ok {
+		return nil
+	}
+	i, ok := v.before[k]
+	if !ok {
+		return nil
+	}
+	return &v.prev.Sockets[i]
+}
+
+// keyOf names a socket across looks. Inode numbers may be used again, but not
+// within the time between two looks by a socket with the same addresses; the
+// cookie is preferred because it is never used again.
+func keyOf(s *observe.Socket) (sockKey, bool) {
+	switch {
+	case s.Cookie != 0:
+		return sockKey{s.NetNS, s.Cookie, true}, true
+	case s.Inode != 0:
+		return sockKey{s.NetNS, s.Inode, false}, true
+	}
+	return sockKey{}, false
+}
+
+// listenersFor returns the LISTEN sockets that would get a connection to the
+// socket's local address.
+func (v *view) listenersFor(s *observe.Socket) []int32 {
+	all := v.listeners[portKey{s.NetNS, s.Local.Port()}]
+	if len(all) == 0 {
+		return nil
+	}
+	addr := s.Local.Addr().Unmap()
+	fits := func(i int32) bool { return listensOn(v.cur.Sockets[i].Local.Addr(), addr) }
+	if len(all) == 1 { // the usual case needs no new slice
+		if fits(all[0]) {
+			return all
+		}
+		return nil
+	}
+	var out []int32
+	for _, i := range all {
+		if fits(i) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// listensOn: a wildcard IPv6 listener takes IPv4 connections too, unless
+// IPV6_V6ONLY is set, which no dump shows; then its port has an IPv4 listener
+// of its own or no IPv4 connections at all.
+func listensOn(listener, addr netip.Addr) bool {
+	listener = listener.Unmap()
+	if listener.WithZone("") == addr.WithZone("") {
+		return true
+	}
+	return listener.IsUnspecified() && (listener.Is6() || addr.Is4())
+}
+
+// sysctl returns the settings of a socket's namespace.
+func (v *view) sysctl(ns uint64) observe.Sysctl {
+	if n := v.namespaces[ns]; n != nil {
+		return n.Sysctl
+	}
+	return observe.Sysctl{}
+}
+
+// portCounts counts half-closed sockets by their local and by their remote port.
+type portCounts struct{ local, remote [1 << 16]uint16 }
+
+func (v *view) countPorts(s *observe.Socket) {
+	c := v.ports[s.NetNS]
+	if c == nil {
+		c = new(portCounts)
+		v.ports[s.NetNS] = c
+	}
+	up := func(n *uint16) {
+		if *n < 1<<16-1 {
+			*n++
+		}
+	}
+	up(&c.local[s.Local.Port()])
+	up(&c.remote[s.Remote.Port()])
+}
+
+// sharesLocalPort reports whether the half-closed sockets have the local port in
+// common rather than the remote one: then it was a service's, even if nobody
+// listens there any more.
+func (v *view) sharesLocalPort(s *observe.Socket) bool {
+	c := v.ports[s.NetNS]
+	if c == nil {
+		return false
+	}
+	n := c.local[s.Local.Port()]
+	return n > 1 && n > c.remote[s.Remote.Port()]
+}

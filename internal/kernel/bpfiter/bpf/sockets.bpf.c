@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Two iterators that write one fixed-size record per socket of interest:
+ *
+ *   owned    iter/task_file: every descriptor of every process, all namespaces
+ *   unowned  iter/tcp: the sockets of one network namespace, for those that no
+ *            descriptor refers to
+ *
+ * The figures are those of net/ipv4/inet_diag.c and tcp_get_info(), so that a
+ * record and a sock_diag row of one socket agree. Times stay in jiffies: user
+ * space knows HZ and converts.
+ */
+#include "kernel.h"
+
+#define AF_INET 2
+#define AF_INET6 10
+#define SOCK_STREAM 1
+#define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
+#define S_IFMT 0170000
+#define S_IFREG 0100000
+#define NSFS_MAGIC 0x6e736673
+#define CLONE_NEWNET 0x40000000
+
+/* include/net/tcp_states.h */
+#define TCP_ESTABLISHED 1
+#define TCP_FIN_WAIT1 4
+#define TCP_FIN_WAIT2 5
+#define TCP_TIME_WAIT 6
+#define TCP_CLOSE 7
+#define TCP_CLOSE_WAIT 8
+#define TCP_LAST_ACK 9
+#define TCP_LISTEN 10
+#define TCP_CLOSING 11
+
+#define HALF_CLOSED                                                                \
+	(1 << TCP_FIN_WAIT1 | 1 << TCP_FIN_WAIT2 | 1 << TCP_CLOSE_WAIT |           \
+	 1 << TCP_LAST_ACK | 1 << TCP_CLOSING)
+
+/* include/net/inet_connection_sock.h */
+#define ICSK_TIME_RETRANS 1
+#define ICSK_TIME_PROBE0 3
+#define ICSK_TIME_LOSS_PROBE 5
+#define ICSK_TIME_REO_TIMEOUT 6
+
+/* inet_diag's idiag_timer */
+#define TIMER_RETRANSMIT 1
+#define TIMER_KEEPALIVE 2
+#define TIMER_TIMEWAIT 3
+#define TIMER_PROBE 4
+
+enum kind {
+	KIND_SOCKET = 1, /* struct record */
+	KIND_HELD = 2,	 /* struct record, up to and including cookie */
+	KIND_NETNS = 3,	 /* struct record, up to and including netns */
+};
+
+enum flags {
+	FLAG_KEEPALIVE = 1, /* SO_KEEPALIVE */
+	FLAG_TCP = 2,	    /* the fields of struct tcp_sock are filled in */
+	FLAG_SUBFLOW = 4,   /* a subflow of an MPTCP connection */
+};
+
+/* One record. Package bpfiter decodes it by hand: keep record.go in step. */
+struct record {
+	u8 kind;
+	u8 flags;
+	u16 size;
+	u8 state;
+	u8 family;
+	u16 protocol;
+	s32 tgid;
+	s32 tid;
+	s32 fd;
+	u32 netns;
+	u64 inode;
+	u64 cookie;
+	be32 local[4];
+	be32 remote[4];
+	be16 local_port;
+	be16 remote_port;
+	u32 uid;
+	u32 recv_q;
+	u32 send_q;
+	u8 timer;
+	u8 retries;
+	u8 shutdown;
+	u8 backoff;
+	u32 expires; /* jiffies */
+	u64 bytes_received;
+	u64 bytes_sent;
+	u64 bytes_acked;
+	u32 last_data_sent; /* jiffies */
+	u32 last_data_recv; /* jiffies */
+	u32 last_ack_recv;  /* jiffies */
+	u32 segs_in;
+	u32 data_segs_in;
+	u32 data_segs_out;
+	u32 rto;	   /* jiffies */
+	u32 rto_min;	   /* jiffies */
+	u32 rto_max;	   /* jiffies */
+	u32 keepalive_time;  /* jiffies */
+	u32 keepalive_intvl; /* jiffies */
+	u32 user_timeout;    /* ms */
+	s32 linger2;	     /* jiffies */
+	u32 retrans_age;     /* ms */
+	u16 err;
+	u8 keepalive_probes;
+	u8 pad[5];
+};
+
+#define SIZE_NETNS __builtin_offsetof(struct record, inode)
+#define SIZE_HELD __builtin_offsetof(struct record, local)
+
+/* Never set: it carries the type into the object's BTF, where a test compares it
+ * with the decoder. */
+const struct record *const volatile layout = NULL;
+
+/* How recent traffic must be for an ESTABLISHED socket to be written; 0: never. */
+const volatile u32 window_jiffies = 0;
+
+INLINE void write(struct bpf_iter_meta *meta, struct record *r, u8 kind, u16 size)
+{
+	r->kind = kind;
+	r->size = size;
+	bpf_seq_write(meta->seq, r, size);
+}
+
+INLINE u32 left(unsigned long expires, unsigned long now)
+{
+	s64 delta = (s64)(expires - now);
+
+	return delta > 0 ? delta : 0;
+}
+
+/* sock_gen_cookie() is only worth a call for the first reader of a socket. */
+INLINE u64 cookie(struct sock_common *skc)
+{
+	u64 known = skc->skc_cookie.counter;
+
+	return known ? known : bpf_get_socket_cookie(skc);
+}
+
+INLINE void fill_name(struct record *r, struct sock_common *skc)
+{
+	r->state = skc->skc_state;
+	r->family = skc->skc_family;
+	r->netns = skc->skc_net.net->ns.inum;
+	r->cookie = cookie(skc);
+	r->remote_port = skc->skc_dport;
+	if (r->family == AF_INET) {
+		r->local[0] = skc->skc_rcv_saddr;
+		r->remote[0] = skc->skc_daddr;
+		return;
+	}
+	r->local[0] = skc->skc_v6_rcv_saddr.in6_u.u6_addr32[0];
+	r->local[1] = skc->skc_v6_rcv_saddr.in6_u.u6_addr32[1];
+	r->local[2] = skc->skc_v6_rcv_saddr.in6_u.u6_addr32[2];
+	r->local[3] = skc->skc_v6_rcv_saddr.in6_u.u6_addr32[3];
+	r->remote[0] = skc->skc_v6_daddr.in6_u.u6_addr32[0];
+	r->remote[1] = skc->skc_v6_daddr.in6_u.u6_addr32[1];
+	r->remote[2] = skc->skc_v6_daddr.in6_u.u6_addr32[2];
+	r->remote[3] = skc->skc_v6_daddr.in6_u.u6_addr32[3];
+}
+
+INLINE void fill_sock(struct record *r, struct sock *sk)
+{
+	fill_name(r, &sk->__sk_common);
+	r->protocol = sk->sk_protocol;
+	r->uid = sk->sk_uid.val;
+	r->shutdown = sk->sk_shutdown;
+	r->err = sk->sk_err;
+	if (sk->__sk_common.skc_flags >> bpf_core_enum_value(enum sock_flags, SOCK_KEEPOPEN) & 1)
+		r->flags |= FLAG_KEEPALIVE;
+}
+
+/* inet_sk_diag_fill(): the three timers, one hiding the next. */
+INLINE void fill_timer(struct record *r, struct tcp_sock *tp)
+{
+	struct inet_connection_sock *icsk = &tp->inet_conn;
+	struct sock *sk = &icsk->icsk_inet.sk;
+	unsigned long now = bpf_jiffies64(), expires;
+	struct timer_list *keepalive;
+	u8 pending = icsk->icsk_pending;
+
+	if (bpf_core_field_exists(icsk->icsk_timeout))
+		expires = icsk->icsk_timeout;
+	else if (bpf_core_field_exists(icsk->icsk_retransmit_timer))
+		expires = icsk->icsk_retransmit_timer.expires;
+	else
+		expires = sk->tcp_retransmit_timer.expires;
+	if (bpf_core_field_exists(icsk->icsk_keepalive_timer))
+		keepalive = &icsk->icsk_keepalive_timer;
+	else
+		keepalive = &sk->sk_timer;
+
+	switch (pending) {
+	case ICSK_TIME_RETRANS:
+	case ICSK_TIME_REO_TIMEOUT:
+	case ICSK_TIME_LOSS_PROBE:
+		r->timer = TIMER_RETRANSMIT;
+		r->retries = icsk->icsk_retransmits;
+		r->expires = left(expires, now);
+		return;
+	case ICSK_TIME_PROBE0:
+		r->timer = TIMER_PROBE;
+		r->retries = icsk->icsk_probes_out;
+		r->expires = left(expires, now);
+		return;
+	}
+	if (keepalive->entry.pprev) {
+		r->timer = TIMER_KEEPALIVE;
+		r->retries = icsk->icsk_probes_out;
+		r->expires = left(keepalive->expires, now);
+	}
+}
+
+/* Since when the peer has left something unanswered: retransmits_timed_out()
+ * counts from it. Its clock is tcp_clock_ms(), or tcp_clock_us() with tcp_usec_ts. */
+INLINE u32 retrans_age(struct tcp_sock *tp)
+{
+	u32 stamp = tp->retrans_stamp, age;
+	u64 now;
+
+	if (!stamp)
+		return 0;
+	now = bpf_ktime_get_ns() / 1000;
+	if (bpf_core_field_exists(tp->tcp_usec_ts) && bpf_core_read_bit(tp, tcp_usec_ts))
+		age = ((u32)now - stamp) / 1000;
+	else
+		age = (u32)(now / 1000) - stamp;
+	if ((s32)age <= 0)
+		return 1; /* 0 means that none is unanswered */
+	return age;
+}
+
+INLINE void fill_tcp(struct record *r, struct tcp_sock *tp)
+{
+	struct inet_connection_sock *icsk = &tp->inet_conn;
+	struct sock *sk = &icsk->icsk_inet.sk;
+	u32 now = bpf_jiffies64();
+	s32 unread;
+
+	fill_sock(r, sk);
+	if (bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp)
+		r->flags |= FLAG_SUBFLOW;
+	/* Not skc_num: tcp_set_state(CLOSE) clears that in a dead descriptor. */
+	r->local_port = icsk->icsk_inet.inet_sport;
+	fill_timer(r, tp);
+	if (r->state == TCP_LISTEN) {
+		r->recv_q = sk->sk_ack_backlog;
+		r->send_q = sk->sk_max_ack_backlog;
+		return;
+	}
+	r->flags |= FLAG_TCP;
+	unread = tp->rcv_nxt - tp->copied_seq;
+	r->recv_q = unread > 0 ? unread : 0;
+	r->send_q = tp->write_seq - tp->snd_una;
+	r->bytes_received = tp->bytes_received;
+	r->bytes_sent = tp->bytes_sent;
+	r->bytes_acked = tp->bytes_acked;
+	r->last_data_sent = now - tp->lsndtime;
+	r->last_data_recv = now - icsk->icsk_ack.lrcvtime;
+	r->last_ack_recv = now - tp->rcv_tstamp;
+	r->segs_in = tp->segs_in;
+	r->data_segs_in = tp->data_segs_in;
+	r->data_segs_out = tp->data_segs_out;
+	r->backoff = icsk->icsk_backoff;
+	r->rto = icsk->icsk_rto;
+	r->rto_min = icsk->icsk_rto_min;
+	if (bpf_core_field_exists(icsk->icsk_rto_max))
+		r->rto_max = icsk->icsk_rto_max;
+	r->keepalive_time = tp->keepalive_time;
+	r->keepalive_intvl = tp->keepalive_intvl;
+	r->keepalive_probes = tp->keepalive_probes;
+	r->user_timeout = icsk->icsk_user_timeout;
+	r->linger2 = tp->linger2;
+	r->retrans_age = retrans_age(tp);
+}
+
+/* Reads a field of a structure that begins with *from, where the verifier does
+ * not know of it. dst keeps its value on a kernel without the field. */
+#define READ_AS(dst, type, from, field)                                            \
+	do {                                                                       \
+		if (bpf_core_field_exists(((type *)0)->field))                     \
+			bpf_probe_read_kernel(&(dst), sizeof(dst),                 \
+					      &((type *)(from))->field);           \
+	} while (0)
+
+INLINE bool recent(u32 a, u32 b)
+{
+	return a < window_jiffies || b < window_jiffies;
+}
+
+/* mptcp_diag_get_info(), and mptcp_diag_fill_info() for the times. The verifier
+ * lets nobody walk from a struct sock to the struct mptcp_sock around it. */
+INLINE bool fill_mptcp(struct record *r, struct sock *sk)
+{
+	u32 now = bpf_jiffies64();
+	u32 sent = now, recv = now, ack = now;
+	struct sock *first = NULL;
+
+	fill_sock(r, sk);
+	READ_AS(r->local_port, struct mptcp_sock, sk, sk.icsk_inet.inet_sport);
+	if (sk->sk_timer.entry.pprev) {
+		r->timer = TIMER_KEEPALIVE;
+		r->expires = left(sk->sk_timer.expires, bpf_jiffies64());
+	}
+	if (r->state == TCP_LISTEN) {
+		READ_AS(first, struct mptcp_sock, sk, first);
+		READ_AS(r->recv_q, struct sock, first, sk_ack_backlog);
+		READ_AS(r->send_q, struct sock, first, sk_max_ack_backlog);
+		return true;
+	}
+	r->recv_q = sk->sk_backlog.rmem_alloc.counter;
+	r->send_q = sk->sk_wmem_alloc.refs.counter - 1;
+	READ_AS(r->bytes_received, struct mptcp_sock, sk, bytes_received);
+	READ_AS(r->bytes_sent, struct mptcp_sock, sk, bytes_sent);
+	READ_AS(r->bytes_acked, struct mptcp_sock, sk, bytes_acked);
+	READ_AS(sent, struct mptcp_sock, sk, last_data_sent);
+	READ_AS(recv, struct mptcp_sock, sk, last_data_recv);
+	READ_AS(ack, struct mptcp_sock, sk, last_ack_recv);
+	r->last_data_sent = now - sent;
+	r->last_data_recv = now - recv;
+	r->last_ack_recv = now - ack;
+	if (r->state == TCP_ESTABLISHED)
+		return recent(r->last_data_sent, r->last_data_recv);
+	if (r->state == TCP_CLOSE)
+		return r->bytes_received;
+	return true;
+}
+
+/* Whether a socket in this state can be of interest. */
+INLINE bool maybe_wanted(u8 state)
+{
+	return 1 << state & (HALF_CLOSED | 1 << TCP_LISTEN | 1 << TCP_CLOSE) ||
+	       (state == TCP_ESTABLISHED && window_jiffies);
+}
+
+/* Whether a TCP socket is of interest; the rest of it is only read then. */
+INLINE bool wanted(struct tcp_sock *tp, u8 state)
+{
+	struct inet_connection_sock *icsk = &tp->inet_conn;
+	u32 now;
+
+	if (!maybe_wanted(state))
+		return false;
+	if (state == TCP_ESTABLISHED) {
+		now = bpf_jiffies64();
+		return recent(now - tp->lsndtime, now - icsk->icsk_ack.lrcvtime);
+	}
+	/* A dead descriptor. A refused connect counts the RST as a segment, but
+	 * only tcp_finish_connect() and an accept set lrcvtime. */
+	if (state == TCP_CLOSE)
+		return tp->segs_in && icsk->icsk_ack.lrcvtime;
+	return true;
+}
+
+/* A thread normally shares its leader's descriptors. Kernels since 5.11 skip such
+ * threads themselves. */
+INLINE bool shares_files(struct task_struct *task)
+{
+	return task->pid != task->tgid && task->files == task->group_leader->files;
+}
+
+/* A descriptor of a network namespace, by which user space may enter it. */
+INLINE void write_netns(struct bpf_iter__task_file *ctx, struct task_struct *task,
+			struct file *file)
+{
+	struct inode *inode = file->f_inode;
+	const struct proc_ns_operations *ops = NULL;
+	struct record r = {};
+	struct ns_common *ns;
+	u32 type = 0;
+
+	if ((inode->i_mode & S_IFMT) != S_IFREG || inode->i_sb->s_magic != NSFS_MAGIC)
+		return;
+	ns = inode->i_private;
+	if (bpf_core_field_exists(ns->ns_type)) {
+		bpf_probe_read_kernel(&type, sizeof(type), &ns->ns_type);
+	} else {
+		bpf_probe_read_kernel(&ops, sizeof(ops), &ns->ops);
+		bpf_probe_read_kernel(&type, sizeof(type), &ops->type);
+	}
+	if (type != CLONE_NEWNET || shares_files(task))
+		return;
+	r.tgid = task->tgid;
+	r.tid = task->pid;
+	r.fd = ctx->fd;
+	r.netns = inode->i_ino;
+	write(ctx->meta, &r, KIND_NETNS, SIZE_NETNS);
+}
+
+INLINE void write_owned(struct bpf_iter__task_file *ctx, struct task_struct *task,
+			struct file *file, struct sock *sk, struct tcp_sock *tp)
+{
+	struct record r = {};
+
+	if (tp)
+		fill_tcp(&r, tp);
+	else if (!fill_mptcp(&r, sk))
+		return;
+	r.tgid = task->tgid;
+	r.tid = task->pid;
+	r.fd = ctx->fd;
+	r.inode = file->f_inode->i_ino;
+	write(ctx->meta, &r, KIND_SOCKET, sizeof(r));
+}
+
+SEC("iter/task_file")
+int owned(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct tcp_sock *tp = NULL;
+	struct socket *sock;
+	struct sock *sk;
+	u16 family;
+	u8 state;
+
+	if (!task || !file)
+		return 0;
+	sock = bpf_sock_from_file(file);
+	if (!sock) {
+		write_netns(ctx, task, file);
+		return 0;
+	}
+	sk = sock->sk;
+	if (!sk || sk->sk_type != SOCK_STREAM)
+		return 0;
+	family = sk->__sk_common.skc_family;
+	state = sk->__sk_common.skc_state;
+	if (family != AF_INET && family != AF_INET6)
+		return 0;
+	switch (sk->sk_protocol) {
+	case IPPROTO_TCP:
+		tp = bpf_skc_to_tcp_sock(sk);
+		if (!tp || !wanted(tp, state))
+			return 0;
+		break;
+	case IPPROTO_MPTCP:
+		if (!maybe_wanted(state))
+			return 0;
+		break;
+	default:
+		return 0;
+	}
+	if (!shares_files(task))
+		write_owned(ctx, task, file, sk, tp);
+	return 0;
+}
+
+INLINE u64 inode_of(struct sock *sk)
+{
+	unsigned long ino = 0;
+
+	if (bpf_core_field_exists(sk->sk_ino))
+		return sk->sk_ino;
+	if (sk->sk_socket)
+		READ_AS(ino, struct socket_alloc, sk->sk_socket, vfs_inode.i_ino);
+	return ino;
+}
+
+/* An orphan's FIN_WAIT2, as inet_twsk_diag_fill() tells it. Not through
+ * bpf_skc_to_tcp_timewait_sock(): it knows none whose socket came from an MPTCP
+ * listener and fell back to TCP, as every one of a Go server does (its
+ * sk_prot_creator is tcp_prot_override). */
+INLINE void write_mini(struct bpf_iter__tcp *ctx, struct sock_common *skc)
+{
+	unsigned long expires = 0;
+	struct record r = {};
+	u8 state = 0;
+
+	READ_AS(state, struct inet_timewait_sock, skc, tw_substate);
+	if (state != TCP_FIN_WAIT2)
+		return;
+	fill_name(&r, skc);
+	r.state = state;
+	r.protocol = IPPROTO_TCP;
+	r.timer = TIMER_TIMEWAIT;
+	READ_AS(r.local_port, struct inet_timewait_sock, skc, tw_sport);
+	READ_AS(expires, struct inet_timewait_sock, skc, tw_timer.expires);
+	r.expires = left(expires, bpf_jiffies64());
+	write(ctx->meta, &r, KIND_SOCKET, sizeof(r));
+}
+
+INLINE void write_held(struct bpf_iter__tcp *ctx, struct sock_common *skc, u64 inode)
+{
+	struct record r;
+
+	__builtin_memset(&r, 0, SIZE_HELD);
+	r.state = skc->skc_state;
+	r.family = skc->skc_family;
+	r.protocol = IPPROTO_TCP;
+	r.netns = skc->skc_net.net->ns.inum;
+	r.inode = inode;
+	r.cookie = cookie(skc);
+	write(ctx->meta, &r, KIND_HELD, SIZE_HELD);
+}
+
+INLINE void write_unowned(struct bpf_iter__tcp *ctx, struct tcp_sock *tp)
+{
+	struct record r = {};
+
+	fill_tcp(&r, tp);
+	write(ctx->meta, &r, KIND_SOCKET, sizeof(r));
+}
+
+SEC("iter/tcp")
+int unowned(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+	struct tcp_sock *tp;
+	u64 inode;
+	u8 state;
+
+	if (!skc)
+		return 0;
+	state = skc->skc_state;
+	if (state == TCP_TIME_WAIT) {
+		write_mini(ctx, skc);
+		return 0;
+	}
+	if (!(1 << state & HALF_CLOSED))
+		return 0;
+	tp = bpf_skc_to_tcp_sock(skc);
+	if (!tp)
+		return 0;
+	inode = inode_of(&tp->inet_conn.icsk_inet.sk);
+	if (inode)
+		write_held(ctx, skc, inode);
+	else
+		write_unowned(ctx, tp);
+	return 0;
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,3 @@
+package bpfiter
+
+//go:generate go tool bpf2go -go-package bpfiter -tags linux -target bpfel -cc clang-19 -strip llvm-strip-19 -cflags "-O2 -g -mcpu=v3 -Wall -Werror" sockets bpf/sockets.bpf.c

@@ -1,0 +1,168 @@
+package bpfiter
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+)
+
+// Options adjusts what a Reader reads.
+type Options struct {
+	// Window is how recent data, sent or received, must be for an ESTABLISHED
+	// socket to be read. 0 reads none of them.
+	Window time.Duration
+}
+
+// Reader is a loaded pair of iterators. It holds four descriptors of the process
+// until Close. Use it from one goroutine at a time.
+type Reader struct {
+	hz       hertz
+	buf      []byte
+	programs [2]*ebpf.Program
+	owned    *link.Iter
+	unowned  *link.Iter
+}
+
+// Open loads the programs into the kernel. If they can't be, for want of a
+// privilege or of a kernel feature, the error is an *UnavailableError.
+func Open(opts Options) (*Reader, error) {
+	hz, err := tickRate()
+	if err != nil {
+		return nil, err
+	}
+	programs, err := load(hz.ceil(opts.Window))
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	r := &Reader{
+		hz: hz,
+		// The kernel fills eight pages before it copies (bpf_seq_read()).
+		buf:      make([]byte, 8*os.Getpagesize()),
+		programs: programs,
+	}
+	if r.owned, err = link.AttachIter(link.IterOptions{Program: programs[0]}); err == nil {
+		r.unowned, err = link.AttachIter(link.IterOptions{Program: programs[1]})
+	}
+	if err != nil {
+		return nil, errors.Join(unavailable(err), r.Close())
+	}
+	return r, nil
+}
+
+// load returns the programs owned and unowned.
+func load(window uint32) (programs [2]*ebpf.Program, err error) {
+	spec, err := loadSockets()
+	if err != nil {
+		return programs, err
+	}
+	if err := spec.Variables[socketsVarWindowJiffies].Set(window); err != nil {
+		return programs, err
+	}
+	var objects socketsPrograms
+	if err := spec.LoadAndAssign(&objects, nil); err != nil {
+		return programs, err
+	}
+	return [2]*ebpf.Program{objects.Owned, objects.Unowned}, nil
+}
+
+// unavailable classes why the kernel refused.
+func unavailable(err error) error {
+	lack := LackKernel
+	switch {
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES) && !verifierRefused(err):
+		lack = LackPrivilege
+	case missingBTF():
+		lack = LackBTF
+	}
+	return &UnavailableError{Lack: lack, Err: err}
+}
+
+// verifierRefused tells the verifier's EACCES from that of a missing privilege.
+func verifierRefused(err error) bool {
+	var v *ebpf.VerifierError
+	return errors.As(err, &v) && len(v.Log) > 0
+}
+
+func missingBTF() bool {
+	_, err := os.Stat("/sys/kernel/btf/vmlinux")
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// Owned calls each for every socket of interest that a descriptor of any
+// process refers to, in all network namespaces: one KindSocket record for each
+// descriptor of a half-closed or LISTEN socket, of a socket whose connection is
+// gone, and of an ESTABLISHED one with traffic inside the window; and one
+// KindNetNS record for each descriptor of a network namespace.
+//
+// The record is only valid during the call. An error of each ends the pass and
+// is returned as it is.
+func (r *Reader) Owned(each func(*Record) error) error {
+	threads := make(descriptors)
+	return r.pass(r.owned, "iter/task_file", func(rec *Record) error {
+		if threads.seen(rec) {
+			return nil
+		}
+		return each(rec)
+	})
+}
+
+// Unowned calls each for every half-closed socket of the network namespace of
+// the calling thread: a KindSocket record where no file refers to the socket
+// (it was never accepted, or it is an orphan or an orphan's FIN_WAIT_2
+// mini-socket), a KindHeld record where one does. Sockets in TIME_WAIT are left
+// out. A caller that enters a namespace locks its goroutine to the thread first.
+//
+// The record is only valid during the call. An error of each ends the pass and
+// is returned as it is.
+func (r *Reader) Unowned(each func(*Record) error) error {
+	return r.pass(r.unowned, "iter/tcp", each)
+}
+
+// pass runs one iterator to its end.
+func (r *Reader) pass(it *link.Iter, name string, each func(*Record) error) error {
+	if it == nil {
+		return fmt.Errorf("read %s: %w", name, os.ErrClosed)
+	}
+	in, err := it.Open()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	defer in.Close()
+	return decodeAll(patient{in}, r.buf, r.hz, name, each)
+}
+
+// patient reads on where the kernel paused: after a million descriptors
+// without a record bpf_seq_read() returns EAGAIN and keeps its place.
+type patient struct{ in io.Reader }
+
+func (p patient) Read(b []byte) (int, error) {
+	for {
+		n, err := p.in.Read(b)
+		if n > 0 || !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
+}
+
+// Close unloads the programs.
+func (r *Reader) Close() error {
+	var errs []error
+	for _, it := range []*link.Iter{r.owned, r.unowned} {
+		if it != nil {
+			errs = append(errs, it.Close())
+		}
+	}
+	for _, p := range r.programs {
+		if p != nil {
+			errs = append(errs, p.Close())
+		}
+	}
+	*r = Reader{}
+	return errors.Join(errs...)
+}

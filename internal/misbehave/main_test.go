@@ -1,0 +1,13 @@
+package misbehave_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/closewait/closewait/internal/misbehave"
+)
+
+func TestMain(m *testing.M) {
+	misbehave.Child()
+	os.Exit(m.Run())
+}

@@ -1,0 +1,115 @@
+package rules
+
+// importRule bans imports, and says why. All fields but why are lists of
+// patterns, separated by spaces:
+//
+//	internal/collect      one folder of this module, or one package by its path
+//	internal/kernel/...   a folder and all below it
+//	...                   everything
+//	this-module, std, third-party
+//
+// An import of something in the same room (internal/kernel/sockdiag and what
+// lies below it) is never banned. Tests are not bound: rooms meet there.
+type importRule struct {
+	in     string // whom it binds
+	except string // whom, of those, it does not
+	not    string // what they must not import
+	but    string // what, of that, they may
+	why    string
+}
+
+// impure are the standard library's doors to the outside.
+const impure = "os os/... net net/... syscall io/ioutil log log/... plugin golang.org/x/sys/..."
+
+// edges are the rooms that join others and so may import what they like, but
+// for the rules that bind everything.
+const edges = "cmd/... bench/... field/... deploy/... internal/rules"
+
+// importRules is the whole law. A package that no row names in particular is
+// itself a violation: say first where it stands.
+var importRules = []importRule{
+	// The field's words and what users import.
+	{in: "tcp", not: "this-module third-party",
+		why: "everything speaks the field's words, so they depend on nothing"},
+	{in: "model", not: "this-module third-party", but: "tcp",
+		why: "the model follows the specification: a room of the tool could bend it to its own needs"},
+	{in: "scenario", not: "this-module third-party", but: "tcp",
+		why: "a story runs unchanged on every engine, so it knows none"},
+	{in: "closewaittest", not: "this-module third-party", but: "tcp",
+		why: "it is imported into other people's tests and must bring nothing along"},
+	{in: "docs/...", not: "this-module third-party",
+		why: "the pages are embedded text, shown by whoever likes"},
+
+	// Purity.
+	{in: "tcp model scenario internal/observe internal/diagnose internal/report internal/sim internal/explore internal/pkt",
+		not: impure, but: "net/netip net/url",
+		why: "this room is pure: it builds and tests on any system, from data alone"},
+
+	// Data flows one way: kernel, collect, observe, diagnose, then the rest.
+	{in: "internal/kernel/...", not: "internal/kernel/...",
+		why: "the kernel readers stand side by side: joining what they read is collect's work"},
+	{in: "internal/kernel/...", not: "this-module", but: "internal/kernel/... tcp",
+		why: "kernel readers return raw facts and know nothing of what is made of them"},
+	{in: "internal/collect", not: "this-module", but: "internal/kernel/... internal/observe tcp",
+		why: "collect turns raw facts into observations and draws no conclusion"},
+	{in: "...", except: "internal/collect internal/kernel/... internal/lab cmd/... bench/...", not: "internal/kernel/...",
+		why: "only collect converts kernel facts (cmd wires, lab and bench measure): elsewhere a torn read would be trusted"},
+	{in: "internal/observe", not: "this-module third-party", but: "tcp",
+		why: "observations are plain data that travel as JSON to any system"},
+	{in: "internal/diagnose", not: "this-module third-party", but: "internal/observe tcp",
+		why: "a diagnosis follows from the observations and nothing else"},
+	{in: "internal/report", not: "this-module", but: "internal/diagnose internal/observe tcp docs/...",
+		why: "a report shows findings and finds nothing itself"},
+	{in: "internal/remedy", not: "this-module", but: "internal/diagnose internal/observe tcp",
+		why: "a remedy plans from findings; what acts is handed in by cmd"},
+	{in: "internal/remedy", not: "syscall golang.org/x/sys/... github.com/cilium/... github.com/mdlayher/...",
+		why: "a remedy reaches the kernel through an interface that cmd wires, so that a plan can be tested without acting"},
+	{in: "internal/probe", not: "this-module", but: "tcp",
+		why: "a probe is a black-box test: it knows only what the peer sends"},
+	{in: "internal/history", not: "this-module", but: "internal/diagnose internal/observe tcp",
+		why: "history keeps findings and does not care who made or shows them"},
+	{in: "internal/agent", not: "this-module",
+		but: "internal/collect internal/diagnose internal/observe internal/report internal/history internal/web tcp",
+		why: "the agent only watches: what acts (remedy, probe) is started by a person"},
+	{in: "internal/fleet", not: "this-module", but: "internal/diagnose internal/observe internal/history internal/report tcp",
+		why: "the fleet joins agents' reports: it builds anywhere and looks at no host itself"},
+	{in: "internal/web", not: "this-module",
+		but: "internal/diagnose internal/observe internal/report internal/history internal/fleet docs/... tcp",
+		why: "the pages show what was found and look at no host themselves"},
+
+	// The model's engines, and what exists to be looked at.
+	{in: "internal/sim", not: "this-module", but: "model scenario tcp",
+		why: "the simulator runs the model; were the diagnosis in it, each could excuse the other's mistakes"},
+	{in: "internal/explore", not: "this-module", but: "internal/sim model scenario tcp",
+		why: "the search runs the model; were the diagnosis in it, each could excuse the other's mistakes"},
+	{in: "internal/pkt", not: "this-module", but: "model tcp",
+		why: "a packetdrill script judges the model alone"},
+	{in: "internal/lab", not: "this-module", but: "internal/collect internal/diagnose internal/observe model scenario tcp",
+		why: "the lab replays what the kernel did; it serves tests, not the daemon or its pages"},
+	{in: "internal/misbehave", not: "this-module", but: "tcp",
+		why: "programs that misbehave are evidence: the tool that judges them has no part in them"},
+	{in: "internal/demo", not: "this-module",
+		but: "internal/misbehave internal/collect internal/diagnose internal/observe internal/report tcp",
+		why: "the demo is a scan of programs that misbehave, and no more"},
+	{in: "...", except: "internal/explore internal/demo cmd/... bench/...",
+		not: "internal/sim internal/explore internal/lab internal/misbehave internal/demo",
+		why: "what imitates or provokes trouble stays out of the rooms that users rely on"},
+
+	// Test support.
+	{in: "internal/privilege", not: "this-module third-party",
+		why: "every test may ask it, so it depends on nothing"},
+	{in: "internal/container", not: "this-module third-party", but: "internal/privilege",
+		why: "a container for tests is real: the tool has no part in what it looks at"},
+	{in: "...", except: "internal/container internal/lab bench/...", not: "internal/privilege internal/container",
+		why: "these serve tests only"},
+	{in: "...", except: "closewaittest internal/privilege internal/container internal/lab bench/...", not: "testing testing/...",
+		why: "a command has no business with the testing package"},
+
+	// Everything.
+	{in: "...", except: "cmd/...", not: "cmd/... bench/... field/... deploy/...",
+		why: "these are wiring: what another package needs belongs in a room of its own"},
+	{in: "...", not: "C",
+		why: "closewait is built with CGO_ENABLED=0 for every target"},
+	{in: "...", except: "internal/kernel/...", not: "unsafe",
+		why: "only kernel readers lay structs over memory, and they check every length"},
+}
