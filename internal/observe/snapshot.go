@@ -104,7 +104,8 @@ type Namespace struct {
 // Counter is a namespace's own count of TCP sockets (/proc/net/sockstat and
 // sockstat6).
 type Counter struct {
-	InUse    int `json:"in_use"`
+	InUse int `json:"in_use"`
+	// Orphan is the whole host's: the kernel keeps no count by namespace.
 	Orphan   int `json:"orphan"`
 	TimeWait int `json:"time_wait"`
 }
