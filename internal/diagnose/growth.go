@@ -68,16 +68,13 @@ func estimateGrowth(v *view, g *group) growth {
 // Those that changed their state only, within the same finding or into masked,
 // are no change: the descriptor is still held.
 func moved(v *view, g *group) (came, went int) {
-	for i := range g.members {
-		s, _ := g.at(v, i)
-		if before := v.earlier(s); before == nil || !before.State.HalfClosed() && !before.Dead() {
-			came++
+	for _, part := range []*group{g, g.twin} {
+		if part == nil {
+			continue
 		}
-	}
-	if g.twin != nil {
-		for i := range g.twin.members {
-			s, _ := g.twin.at(v, i)
-			if v.earlier(s) == nil {
+		for i := range part.members {
+			s, _ := part.at(v, i)
+			if before := v.earlier(s); before == nil || !before.State.HalfClosed() && !before.Dead() {
 				came++
 			}
 		}

@@ -7,8 +7,9 @@ import (
 )
 
 // relate names, for each finding, the others that have one root with it: the
-// faces of one hang on one port, a leak and the part of it that a RST masks, the
-// young members of a stuck group, and both ends of connections within this host.
+// faces of one hang on one port, a leak and the part of it that a RST masks, and
+// both ends of connections within this host. The young members of a stuck group
+// are counted in the finding itself (Younger).
 func relate(v *view, groups []*group, findings []Finding) {
 	links := make([]map[int]bool, len(groups))
 	link := func(a, b int) {
@@ -22,7 +23,7 @@ func relate(v *view, groups []*group, findings []Finding) {
 	for _, faces := range byRoot(groups) {
 		for n, a := range faces {
 			for _, b := range faces[n+1:] {
-				if groups[a].key.stuck || groups[b].key.stuck {
+				if (groups[a].key.stuck || groups[b].key.stuck) && groups[a].twin != groups[b] {
 					link(a, b)
 				}
 			}
