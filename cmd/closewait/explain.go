@@ -53,7 +53,7 @@ itself, and where it was seen in the field. Without a cause it lists them all.`,
 			return nil
 		},
 	}
-	cmd.Flags().Var(&color, "color", "when to use colour (auto: on a terminal, unless NO_COLOR is set)")
+	cmd.Flags().Var(&color, "color", "when to use colour (auto: on a terminal without NO_COLOR)")
 	cmd.Flags().Var(&width, "width", "columns to fit into (0: the terminal's, at most 100)")
 	complete(cmd, "color", color.allowed)
 	return cmd

@@ -43,7 +43,7 @@ func (f *filterFlags) bind(cmd *cobra.Command) {
 	fs.Var(&f.pids, "pid", "only what these processes hold")
 	fs.Var(&f.ports, "port", "only these local or remote ports")
 	fs.Var(&f.peers, "peer", "only these peers: ADDRESS, ADDRESS/BITS or ADDRESS:PORT")
-	fs.Var(&f.states, "state", "only these states: "+strings.Join(stateNames(), ", "))
+	fs.Var(&f.states, "state", "only these states, such as CLOSE_WAIT; CLOSED: dead descriptors")
 	fs.Var(&f.causes, "cause", `only these causes ("closewait explain" lists them)`)
 	fs.Var(&f.containers, "container", "only these containers (id or its beginning), pods (uid) or units (name)")
 	fs.Var(&f.netns, "netns", "only these network namespaces: name or inode number")
@@ -129,6 +129,9 @@ func parseName(s string) (string, error) {
 // addresses are unmapped, as they are before anything is compared.
 func parsePeer(s string) (diagnose.Peer, error) {
 	if p, err := netip.ParsePrefix(s); err == nil {
+		if p.Addr().Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
 		return diagnose.Peer{Prefix: p.Masked()}, nil
 	}
 	if a, err := netip.ParseAddrPort(s); err == nil {

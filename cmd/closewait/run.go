@@ -78,6 +78,9 @@ func (e *env) exit(err error) int {
 	case isInterrupted(err):
 		e.complain(err.Error())
 		return exitInterrupted
+	case errors.Is(err, context.Canceled):
+		e.complain("interrupted")
+		return exitInterrupted
 	case wrong:
 		e.complain(fmt.Sprintf("%v (see %s --help)", err, usage.help))
 		return exitUsage

@@ -98,7 +98,7 @@ func (s *scan) bind(cmd *cobra.Command) {
 	fs.Var(&s.reader, "reader", "how to read the kernel's tables")
 	fs.StringVar(&s.save, "save", "", "also write what was seen to this `file` (compressed if it ends in .gz)")
 	fs.StringVar(&s.from, "from", "", "diagnose a saved `file` instead of this host (-: standard input)")
-	fs.Var(&s.color, "color", "when to use colour (auto: on a terminal, unless NO_COLOR is set)")
+	fs.Var(&s.color, "color", "when to use colour (auto: on a terminal without NO_COLOR)")
 	fs.Var(&s.width, "width", "columns to fit into (0: the terminal's, at most 100)")
 	complete(cmd, "reader", s.reader.allowed)
 	complete(cmd, "color", s.color.allowed)

@@ -46,9 +46,9 @@ func readSnapshot(name string, r io.Reader) (*observe.Snapshot, error) {
 	snap, err := observe.Read(left)
 	switch {
 	case left.N == 0:
-		return nil, fmt.Errorf("%s is no saved look: it is larger than %d bytes", name, largestSnapshot)
+		return nil, fmt.Errorf("cannot diagnose %s: it is larger than %d bytes", name, int64(largestSnapshot))
 	case err != nil:
-		return nil, fmt.Errorf("%s is no saved look (closewait --save FILE makes one): %w", name, err)
+		return nil, fmt.Errorf("cannot diagnose %s: %w", name, err)
 	}
 	return snap, nil
 }

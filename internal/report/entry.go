@@ -23,14 +23,8 @@ func (t *text) entry(f *diagnose.Finding) {
 	t.row("with", t.with(f), nil)
 	t.row("fix", say(f.Advice.Fix), nil)
 	own, others := commands(f)
-	for i, command := range others {
-		label := ""
-		if i == 0 {
-			label = "now"
-		}
-		t.row(label, paragraph{}.add(note, command), nil)
-	}
-	t.row("more", own, nil)
+	t.commands("now", others)
+	t.commands("more", own)
 	if len(f.Sockets) > 0 {
 		t.sockets(f.Sockets)
 	}
@@ -146,7 +140,7 @@ func pidList(pids []int) string {
 // since tells the group's age and growth.
 func (t *text) since(f *diagnose.Finding) paragraph {
 	p := say(t.beginning(f))
-	if f.Count > 1 && (f.Newest.AtLeastS > 0 || f.Newest.AtMostS != nil) {
+	if f.Count > 1 && f.Younger == 0 && (f.Newest.AtLeastS > 0 || f.Newest.AtMostS != nil) {
 		p = p.say("; the newest ", bracket(f.Newest), " ago")
 	}
 	if g := growth(f, t.report.IntervalS); g != "" {
@@ -355,8 +349,28 @@ func brief(f *diagnose.Finding) string {
 	return s
 }
 
+// commands writes advised commands on one line if they fit, else on a line each:
+// one that is broken cannot be copied.
+func (t *text) commands(label string, all []string) {
+	var joined paragraph
+	for i, c := range all {
+		if i > 0 {
+			joined = joined.say(" · ")
+		}
+		joined = joined.add(note, c)
+	}
+	if joined.columns() <= t.style.width()-labelColumns {
+		t.row(label, joined, nil)
+		return
+	}
+	for _, c := range all {
+		t.row(label, paragraph{}.add(note, c), nil)
+		label = ""
+	}
+}
+
 // commands parts the advised commands that run closewait itself from the others.
-func commands(f *diagnose.Finding) (own paragraph, others []string) {
+func commands(f *diagnose.Finding) (own, others []string) {
 	for _, c := range f.Advice.Now {
 		switch {
 		case !strings.HasPrefix(c, "closewait "):
@@ -364,10 +378,7 @@ func commands(f *diagnose.Finding) (own paragraph, others []string) {
 		case len(f.Sockets) > 0 && strings.Contains(c, " --sockets"):
 			// It has just been done.
 		default:
-			if len(own) > 0 {
-				own = own.say(" · ")
-			}
-			own = own.add(note, c)
+			own = append(own, c)
 		}
 	}
 	return own, others

@@ -46,21 +46,22 @@ func nobody(f *diagnose.Finding) paragraph {
 		}
 		return many
 	}
-	switch f.Cause {
-	case diagnose.OrphanDraining:
+	switch {
+	case f.Cause == diagnose.OrphanDraining:
 		return p.say(are(" is", " are"), " closed here and ", are("waits", "wait"), " for ", who(f), " to finish")
-	case diagnose.HalfCloseInUse:
-		return p.say(are(" is", " are"), " half-closed and in use by no process that could be seen")
-	case diagnose.FinUnacked:
+	case f.Cause == diagnose.HalfCloseInUse:
+		return p.say(are(" is", " are"), " half-closed and in use, by a process that could not be seen")
+	case f.Cause == diagnose.FinUnacked:
 		return p.say(are(" is", " are"), " closed here, and ", who(f), verb(f, " does", " do"), " not acknowledge it")
-	case diagnose.SendBlocked:
+	case f.Cause == diagnose.SendBlocked && f.State != tcp.CloseWait:
 		return p.say(are(" is", " are"), " closed here with data left that ", who(f), verb(f, " does", " do"), " not take")
-	case diagnose.NeverAccepted:
+	case f.Cause == diagnose.NeverAccepted:
 		return p.say(closedByPeer(f), are(" was", " were"), " never accepted")
 	}
 	if f.State == tcp.CloseWait {
 		return p.say(closedByPeer(f), are(" belongs", " belong"), " to no process that could be seen")
 	}
+	// Half-closed here, and the peer's FIN has not come.
 	return p.say(" that ", who(f), verb(f, " keeps", " keep"), " open", are(" belongs", " belong"), " to no process that could be seen")
 }
 

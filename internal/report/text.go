@@ -92,9 +92,9 @@ func (t *text) header(stuck []*diagnose.Finding) {
 		say(" · ", t.clock.at(r.TakenAt), " · ", t.scope(), " · ", number(r.Totals.CloseWait), " in CLOSE_WAIT")
 	switch {
 	case closeWait > 1 && closeWait == r.Totals.CloseWait:
-		p = p.say(", ").add(strong, "all of them stuck")
+		p = p.say(", ").add(strong, "all stuck")
 	case closeWait > 0:
-		p = p.say(", ").add(strong, number(closeWait)+" of them stuck")
+		p = p.say(", ").add(strong, number(closeWait)+" stuck")
 	}
 	if others > 0 {
 		p = p.say(" · ").add(strong, number(others)+" stuck in other states")

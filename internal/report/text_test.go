@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -224,4 +225,36 @@ func FuzzPage(f *testing.F) {
 			t.Fatalf("%U reached the output of %q", c, s)
 		}
 	})
+}
+
+// Thousands of findings are counted, not poured out; --all and --sockets do.
+func TestManyFindings(t *testing.T) {
+	r := criticalReport()
+	r.Findings = nil
+	for i := range 5000 {
+		f := eofUnread()
+		f.ID, f.Count = strconv.Itoa(i), 2
+		r.Findings = append(r.Findings, f)
+		g := inUse()
+		g.ID = "u" + strconv.Itoa(i)
+		r.Findings = append(r.Findings, g)
+	}
+	short := render(t, r, Style{})
+	if n := strings.Count(short, "CRITICAL"); n != mostEntries {
+		t.Errorf("%d entries, want %d", n, mostEntries)
+	}
+	for _, want := range []string{"and 4,980 more stuck findings with 9,960 sockets", "not stuck: 70,000 half-closed connections in use"} {
+		if !strings.Contains(short, want) {
+			t.Errorf("%q is missing at the end: %s", want, short[len(short)-400:])
+		}
+	}
+	if n := strings.Count(render(t, r, Style{All: true}), "CRITICAL"); n != 5000 {
+		t.Errorf("--all shows %d entries", n)
+	}
+	for i := range r.Findings {
+		r.Findings[i].Sockets = []diagnose.SocketDetail{{}}
+	}
+	if n := strings.Count(render(t, r, Style{}), "CRITICAL"); n != 5000 {
+		t.Errorf("--sockets shows %d entries", n)
+	}
 }

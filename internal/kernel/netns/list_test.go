@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/closewait/closewait/internal/kernel/netns"
+	"github.com/closewait/closewait/internal/privilege"
 	"golang.org/x/sys/unix"
 )
 
@@ -137,9 +138,7 @@ func TestOpenNoticesReuse(t *testing.T) {
 
 // TestUnprivilegedList: what may not be seen is counted, and is no error.
 func TestUnprivilegedList(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to become somebody else: listing without privilege was not checked")
-	}
+	privilege.Need(t, "listing without privilege")
 	inhabited(t) // somebody to be hidden
 	path, _ := mounted(t, "closed")
 	must(t, "chmod", os.Chmod(filepath.Dir(path), 0o700))

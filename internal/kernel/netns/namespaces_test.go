@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/closewait/closewait/internal/kernel/netns"
+	"github.com/closewait/closewait/internal/privilege"
 	"golang.org/x/sys/unix"
 )
 
@@ -42,7 +43,7 @@ func fresh(t testing.TB, in func() error) {
 	}()
 	err := <-done
 	if errors.Is(err, unix.EPERM) {
-		t.Skip("needs CAP_SYS_ADMIN: network namespaces other than the own were not checked")
+		privilege.Refused(t, "network namespaces other than the own", err)
 	}
 	must(t, "make a namespace", err)
 }
@@ -99,7 +100,7 @@ func inhabited(t testing.TB) (pid int, id uint64, end func()) {
 	must(t, "pipe", err)
 	err = cmd.Start()
 	if errors.Is(err, fs.ErrPermission) {
-		t.Skip("needs CAP_SYS_ADMIN: namespaces of processes were not checked")
+		privilege.Refused(t, "namespaces of processes", err)
 	}
 	must(t, "start", err)
 	ended := false

@@ -4,6 +4,7 @@ package sockdiag
 
 import (
 	"errors"
+	"github.com/closewait/closewait/internal/privilege"
 	"testing"
 
 	"github.com/closewait/closewait/tcp"
@@ -15,7 +16,7 @@ func mptcpPair(t *testing.T, v variant) (client, server int) {
 	t.Helper()
 	fd, err := unix.Socket(v.domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_MPTCP)
 	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.ENOPROTOOPT) || errors.Is(err, unix.EINVAL) {
-		t.Skip("the kernel has no MPTCP, or net.mptcp.enabled is 0: MPTCP rows were not checked")
+		privilege.Unsupported(t, "MPTCP rows", err)
 	}
 	must(t, "MPTCP socket", err)
 	must(t, "close", unix.Close(fd))
