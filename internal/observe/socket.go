@@ -117,9 +117,12 @@ type Options struct {
 }
 
 // Dead reports whether s is a descriptor whose connection is gone: it was
-// connected once, and the kernel lists it no more.
+// connected once, and the kernel lists it no more. A connection has received at
+// least the peer's FIN, or had its own SYN acknowledged; a fresh socket and one
+// whose connect was refused have neither.
 func (s *Socket) Dead() bool {
-	return s.State == tcp.Closed && s.Info != nil && s.Info.SegsIn > 0 && s.Info.BytesReceived > 0
+	return s.State == tcp.Closed && s.Info != nil && s.Info.SegsIn > 0 &&
+		(s.Info.BytesReceived > 0 || s.Info.BytesAcked > 0)
 }
 
 // Flow returns the socket's addresses with IPv4-mapped ones unmapped.

@@ -3,6 +3,7 @@
 package bpfiter
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"testing"
@@ -98,16 +99,13 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-func open(t testing.TB, opts Options) *Reader {
-	t.Helper()
-	r, err := Open(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
+func BenchmarkDecode(b *testing.B) {
+	stream := bytes.Repeat(encodeSocket(familyIPv4), 178) // as much as one read returns
+	buf := make([]byte, 32<<10)
+	for b.Loop() {
+		if err := decodeAll(bytes.NewReader(stream), buf, 250, "bench", func(*Record) error { return nil }); err != nil {
+			b.Fatal(err)
 		}
-	})
-	return r
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/178, "ns/record")
 }

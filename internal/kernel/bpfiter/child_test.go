@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ import (
 const childEnv = "CLOSEWAIT_BPFITER_CHILD"
 
 func TestMain(m *testing.M) {
+	runtime.LockOSThread() // for orphanThreads
 	if words := strings.Fields(os.Getenv(childEnv)); len(words) > 0 {
 		if err := play(words[0], words[1:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -38,10 +40,34 @@ func play(part string, args []string) error {
 	case "connect":
 		return playConnect(args)
 	case "hold":
-	default:
-		return fmt.Errorf("no such part: %s", part)
+		return holdUntilEOF()
+	case "orphan-threads":
+		return orphanThreads()
+	case "open-as-nobody":
+		if err := openAsNobody(); err != nil {
+			return err
+		}
+		return holdUntilEOF()
 	}
-	return holdUntilEOF()
+	return fmt.Errorf("no such part: %s", part)
+}
+
+// orphanThreads goes on without the thread that the process began with. TestMain
+// has locked itself to that one.
+func orphanThreads() error {
+	go func() {
+		leader := fmt.Sprintf("/proc/%d/task/%[1]d/status", os.Getpid())
+		for {
+			status, err := os.ReadFile(leader)
+			if err != nil || strings.Contains(string(status), "State:\tZ") {
+				break
+			}
+		}
+		_ = holdUntilEOF()
+		os.Exit(0)
+	}()
+	_, _, errno := unix.Syscall(unix.SYS_EXIT, 0, 0, 0)
+	return errno
 }
 
 func holdUntilEOF() error {

@@ -16,12 +16,22 @@
 // or registered with io_uring. A process that starts or ends during a pass may
 // be missed, as with any walk.
 //
-// Privileges: CAP_BPF and CAP_PERFMON in the initial user namespace, to load;
-// reading needs none. Kernel: 5.12 or newer, with BTF (CONFIG_DEBUG_INFO_BTF).
-// Fields that only newer kernels have read as zero elsewhere. A lockdown for
-// confidentiality forbids it; one for integrity does not. Open says what is
-// missing in an *UnavailableError, so that a caller can fall back.
+// A descriptor has one record, whatever number of threads shares it; one that
+// several processes hold has one for each.
 //
-// A Reader is for one goroutine at a time. Nothing is attached to the running
-// kernel: the programs run only while a pass reads, and are gone after Close.
+// Cost, measured on Linux 6.18: to load 20 ms, half of it to read the kernel's
+// BTF; a pass over an idle host 1 ms; over 100,000 CLOSE_WAIT sockets 0.1 s, most
+// of which is waiting for memory.
+//
+// Privileges: CAP_BPF and CAP_PERFMON in the initial user namespace, to load;
+// reading needs none. Kernel: 5.12 or newer, 64-bit and little-endian, with BTF
+// (CONFIG_DEBUG_INFO_BTF). Fields that only newer kernels have read as zero
+// elsewhere. A lockdown for confidentiality forbids it; one for integrity does
+// not. Open says what is missing in an *UnavailableError, so that a caller can
+// fall back.
+//
+// The passes of a Reader may run at the same time, in several goroutines; they
+// take one processor each, so the two kinds side by side take half the time.
+// Nothing is attached to the running kernel: the programs run only while a pass
+// reads, and are gone after Close.
 package bpfiter

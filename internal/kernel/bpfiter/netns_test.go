@@ -17,8 +17,7 @@ type namespace struct{ file *os.File }
 func newNamespace(t testing.TB) *namespace {
 	t.Helper()
 	var file *os.File
-	var err error
-	inThread(t, func() error {
+	err := inThread(func() (err error) {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return err
 		}
@@ -28,6 +27,9 @@ func newNamespace(t testing.TB) *namespace {
 		file, err = os.Open("/proc/thread-self/ns/net")
 		return err
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { file.Close() })
 	return &namespace{file}
 }
@@ -45,7 +47,14 @@ func (ns *namespace) id(t testing.TB) uint32 {
 // do runs f inside.
 func (ns *namespace) do(t testing.TB, f func() error) {
 	t.Helper()
-	inThread(t, func() error {
+	if err := ns.run(f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run is do for goroutines other than the test's.
+func (ns *namespace) run(f func() error) error {
+	return inThread(func() error {
 		if err := unix.Setns(int(ns.file.Fd()), unix.CLONE_NEWNET); err != nil {
 			return err
 		}
@@ -55,16 +64,13 @@ func (ns *namespace) do(t testing.TB, f func() error) {
 
 // inThread runs f in a thread that dies with it, so that nothing has to be
 // restored.
-func inThread(t testing.TB, f func() error) {
-	t.Helper()
+func inThread(f func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
 		done <- f()
 	}()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
+	return <-done
 }
 
 func loopbackUp() error {

@@ -19,11 +19,10 @@ type Options struct {
 	Window time.Duration
 }
 
-// Reader is a loaded pair of iterators. It holds four descriptors of the process
-// until Close. Use it from one goroutine at a time.
+// Reader is a loaded pair of iterators. It holds a few descriptors of the process
+// until Close. Its passes may run at the same time; Close may not.
 type Reader struct {
 	hz       hertz
-	buf      []byte
 	programs [2]*ebpf.Program
 	owned    *link.Iter
 	unowned  *link.Iter
@@ -40,12 +39,7 @@ func Open(opts Options) (*Reader, error) {
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	r := &Reader{
-		hz: hz,
-		// The kernel fills eight pages before it copies (bpf_seq_read()).
-		buf:      make([]byte, 8*os.Getpagesize()),
-		programs: programs,
-	}
+	r := &Reader{hz: hz, programs: programs}
 	if r.owned, err = link.AttachIter(link.IterOptions{Program: programs[0]}); err == nil {
 		r.unowned, err = link.AttachIter(link.IterOptions{Program: programs[1]})
 	}
@@ -134,7 +128,9 @@ func (r *Reader) pass(it *link.Iter, name string, each func(*Record) error) erro
 		return fmt.Errorf("read %s: %w", name, err)
 	}
 	defer in.Close()
-	return decodeAll(patient{in}, r.buf, r.hz, name, each)
+	// The kernel fills eight pages before it copies (bpf_seq_read()).
+	buf := make([]byte, 8*os.Getpagesize())
+	return decodeAll(patient{in}, buf, r.hz, name, each)
 }
 
 // patient reads on where the kernel paused: after a million descriptors

@@ -47,8 +47,9 @@ func (f FS) Descriptors(pid int, each func(fd int, kind Kind, inode uint64)) err
 	}
 	defer proc.close()
 	n, err := proc.descriptors(each)
-	if err == nil && n == 0 {
-		// A main thread that has ended while others run on shows no descriptors.
+	if n == 0 && (err == nil || denied(err)) {
+		// A main thread that has ended while others run on shows no descriptors, and
+		// that to root only (fs/proc/base.c, task_dump_owner).
 		if thread, ok := proc.thread(); ok {
 			defer thread.close()
 			_, err = thread.descriptors(each)
@@ -136,12 +137,15 @@ func (d folder) thread() (folder, bool) {
 	if err := unix.Fstatat(d.fd, "task", &st, 0); err != nil || st.Nlink <= 3 {
 		return folder{}, false
 	}
+	var text [statSize]byte
+	if s, err := d.stat(text[:]); err != nil || !s.dead() {
+		return folder{}, false
+	}
 	tasks, err := d.sub("task")
 	if err != nil {
 		return folder{}, false
 	}
 	defer tasks.close()
-	var text [statSize]byte
 	names := entries{dir: tasks}
 	for name, _ := names.nextNumber(); name != nil; name, _ = names.nextNumber() {
 		task, err := openFolder(tasks.fd, string(name[:len(name)-1]), unix.O_PATH)

@@ -77,6 +77,37 @@ func TestDescriptorsOfFilesNamedLikeSockets(t *testing.T) {
 	}
 }
 
+func TestHoldsIsOfThisMoment(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inode := descriptors(t, os.Getpid())[fd].inode
+	for _, row := range []struct {
+		pid, fd int
+		kind    Kind
+		inode   uint64
+		want    bool
+	}{
+		{os.Getpid(), fd, Socket, inode, true},
+		{os.Getpid(), fd, NetNS, inode, false},
+		{os.Getpid(), fd, Socket, inode + 1, false},
+		{os.Getpid(), 1 << 30, Socket, inode, false},
+		{os.Getpid(), -1, Socket, inode, false},
+		{-1, fd, Socket, inode, false},
+	} {
+		if got := (FS{}).Holds(row.pid, row.fd, row.kind, row.inode); got != row.want {
+			t.Errorf("%+v: got %t", row, got)
+		}
+	}
+	if err := unix.Close(fd); err != nil {
+		t.Fatal(err)
+	}
+	if (FS{}).Holds(os.Getpid(), fd, Socket, inode) {
+		t.Error("holds what it closed")
+	}
+}
+
 func TestDescriptorsAllocatesNothingPerDescriptor(t *testing.T) {
 	allocs := func(n int) float64 {
 		for range n {

@@ -179,31 +179,25 @@ func roleStranger(args []string) error {
 	return ready()
 }
 
-// ownProc mounts a proc filesystem of this pid namespace on a folder of this
-// mount namespace.
-func ownProc(options string) (string, error) {
-	dir, err := os.MkdirTemp("", "closewait-proc")
-	if err != nil {
-		return "", err
-	}
+// ownProc mounts the proc filesystem of this pid namespace, for this mount
+// namespace only.
+func ownProc(options string) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return "", fmt.Errorf("make mounts private: %w", err)
+		return fmt.Errorf("make mounts private: %w", err)
 	}
-	if err := unix.Mount("proc", dir, "proc", 0, options); err != nil {
-		return "", fmt.Errorf("mount proc: %w", err)
+	if err := unix.Mount("proc", "/proc", "proc", 0, options); err != nil {
+		return fmt.Errorf("mount proc: %w", err)
 	}
-	return dir, nil
+	return nil
 }
 
 // roleReusedPIDs is process 1 of a pid namespace. It holds the folder of a
 // process while that ends and its pid goes to another one.
 func roleReusedPIDs([]string) error {
-	dir, err := ownProc("")
-	if err != nil {
+	if err := ownProc(""); err != nil {
 		return err
 	}
-	defer func() { _ = unix.Unmount(dir, 0); _ = os.Remove(dir) }()
-	f := New(dir)
+	var f FS
 	first, err := sleeper()
 	if err != nil {
 		return err
@@ -280,20 +274,18 @@ func reuse(pid int) (*exec.Cmd, error) {
 
 // roleHidden looks at a /proc that hides what is not its own.
 func roleHidden([]string) error {
-	dir, err := ownProc("hidepid=2")
-	if err != nil {
+	if err := ownProc("hidepid=2"); err != nil {
 		return err
 	}
-	defer func() { _ = unix.Unmount(dir, 0); _ = os.Remove(dir) }()
 	// Process 1 sees itself, so somebody else has to look.
-	look := exec.Command("/proc/self/exe", dir)
+	look := exec.Command("/proc/self/exe")
 	look.Env = append(os.Environ(), roleVar+"=hiddenlook")
 	look.Stdout, look.Stderr = os.Stdout, os.Stderr
 	return look.Run()
 }
 
-func roleHiddenLook(args []string) error {
-	f := New(args[0])
+func roleHiddenLook([]string) error {
+	var f FS
 	fmt.Println("root:", f.Hidden())
 	if err := become(65534); err != nil {
 		return err

@@ -22,22 +22,30 @@ import (
 // up. The thread ends with it, and the namespace with the thread.
 func inNewNetNS(t *testing.T, do func() error) {
 	t.Helper()
-	told := make(chan error)
+	if err := isolated(do); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func isolated(do func() error) error {
+	told := make(chan error, 1)
 	go func() {
+		defer close(told)      // also when do ends the goroutine (t.Fatal)
 		runtime.LockOSThread() // never unlocked: the thread is not fit for anything else
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			told <- err
+		if unix.Gettid() == os.Getpid() {
+			// The main thread never ends, and stands for the whole process in
+			// /proc/self. Locked here, it can't be the one of the next goroutine.
+			defer runtime.UnlockOSThread()
+			told <- isolated(do)
 			return
 		}
-		if err := loopbackUp(); err != nil {
+		if err := errors.Join(unix.Unshare(unix.CLONE_NEWNET), loopbackUp()); err != nil {
 			told <- err
 			return
 		}
 		told <- do()
 	}()
-	if err := <-told; err != nil {
-		t.Fatal(err)
-	}
+	return <-told
 }
 
 func loopbackUp() error {

@@ -83,13 +83,9 @@ struct bpf_iter_meta {
 
 /* Tasks and files. */
 
-struct files_struct;
-
 struct task_struct {
 	s32 pid;
 	s32 tgid;
-	struct task_struct *group_leader;
-	struct files_struct *files;
 };
 
 struct super_block {
@@ -188,14 +184,14 @@ struct sock {
 	s32 sk_err;
 	refcount_t sk_wmem_alloc;
 	struct timer_list sk_timer;
-	struct timer_list tcp_retransmit_timer; /* since 6.19 */
+	struct timer_list tcp_retransmit_timer; /* newer kernels: see inet_connection_sock */
 	kuid_t sk_uid;
 	u16 sk_protocol;
 	u16 sk_type;
 	u8 sk_shutdown;
 	u32 sk_ack_backlog;
 	u32 sk_max_ack_backlog;
-	unsigned long sk_ino; /* since 6.17 */
+	unsigned long sk_ino; /* newer kernels keep a copy of the inode number */
 };
 
 enum sock_flags {
@@ -209,9 +205,12 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
-	unsigned long icsk_timeout;		  /* before 6.18 */
-	struct timer_list icsk_retransmit_timer;  /* before 6.19 */
-	struct timer_list icsk_keepalive_timer;	  /* since 6.19 */
+	/* When the retransmission timer ends, by age of the kernel: icsk_timeout,
+	 * icsk_retransmit_timer, then sock.tcp_retransmit_timer. */
+	unsigned long icsk_timeout;
+	struct timer_list icsk_retransmit_timer;
+	/* Takes the place of sock.sk_timer where the latter became a union. */
+	struct timer_list icsk_keepalive_timer;
 	u32 icsk_rto;
 	u32 icsk_rto_min;
 	u32 icsk_rto_max; /* since 6.15 */

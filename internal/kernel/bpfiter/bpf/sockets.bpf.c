@@ -119,11 +119,11 @@ const struct record *const volatile layout = NULL;
 /* How recent traffic must be for an ESTABLISHED socket to be written; 0: never. */
 const volatile u32 window_jiffies = 0;
 
-INLINE void write(struct bpf_iter_meta *meta, struct record *r, u8 kind, u16 size)
+INLINE void write(struct seq_file *seq, struct record *r, u8 kind, u16 size)
 {
 	r->kind = kind;
 	r->size = size;
-	bpf_seq_write(meta->seq, r, size);
+	bpf_seq_write(seq, r, size);
 }
 
 INLINE u32 left(unsigned long expires, unsigned long now)
@@ -131,6 +131,45 @@ INLINE u32 left(unsigned long expires, unsigned long now)
 	s64 delta = (s64)(expires - now);
 
 	return delta > 0 ? delta : 0;
+}
+
+/* How long ago stamp was. Nothing is locked: a segment that arrives between the
+ * reading of the clock and of the stamp makes the latter the newer. */
+INLINE u32 since(u32 stamp, u32 now)
+{
+	u32 age = now - stamp;
+
+	return age > (u32)-1000 ? 0 : age;
+}
+
+/* A distance of sequence numbers, for the same reason never below 0. */
+INLINE u32 between(u32 first, u32 last)
+{
+	s32 n = last - first;
+
+	return n > 0 ? n : 0;
+}
+
+/* Reads a field of a structure that begins with *from, where the verifier does
+ * not know of it. dst keeps its value on a kernel without the field. */
+#define READ_AS(dst, type, from, field)                                            \
+	do {                                                                       \
+		if (bpf_core_field_exists(((type *)0)->field))                     \
+			bpf_probe_read_kernel(&(dst), sizeof(dst),                 \
+					      &((type *)(from))->field);           \
+	} while (0)
+
+/* The namespace of a socket that the verifier trusts. To walk on from a trusted
+ * pointer costs it a search through all the kernel's types, a millisecond at
+ * load time; what bpf_skc_to_tcp_sock() returns it does not trust. */
+INLINE u32 netns_of(struct sock_common *skc)
+{
+	struct net *net = NULL;
+	u32 inum = 0;
+
+	READ_AS(net, struct sock_common, skc, skc_net.net);
+	READ_AS(inum, struct net, net, ns.inum);
+	return inum;
 }
 
 /* sock_gen_cookie() is only worth a call for the first reader of a socket. */
@@ -145,7 +184,6 @@ INLINE void fill_name(struct record *r, struct sock_common *skc)
 {
 	r->state = skc->skc_state;
 	r->family = skc->skc_family;
-	r->netns = skc->skc_net.net->ns.inum;
 	r->cookie = cookie(skc);
 	r->remote_port = skc->skc_dport;
 	if (r->family == AF_INET) {
@@ -239,9 +277,9 @@ INLINE void fill_tcp(struct record *r, struct tcp_sock *tp)
 	struct inet_connection_sock *icsk = &tp->inet_conn;
 	struct sock *sk = &icsk->icsk_inet.sk;
 	u32 now = bpf_jiffies64();
-	s32 unread;
 
 	fill_sock(r, sk);
+	r->netns = sk->__sk_common.skc_net.net->ns.inum;
 	if (bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp)
 		r->flags |= FLAG_SUBFLOW;
 	/* Not skc_num: tcp_set_state(CLOSE) clears that in a dead descriptor. */
@@ -253,15 +291,14 @@ INLINE void fill_tcp(struct record *r, struct tcp_sock *tp)
 		return;
 	}
 	r->flags |= FLAG_TCP;
-	unread = tp->rcv_nxt - tp->copied_seq;
-	r->recv_q = unread > 0 ? unread : 0;
-	r->send_q = tp->write_seq - tp->snd_una;
+	r->recv_q = between(tp->copied_seq, tp->rcv_nxt);
+	r->send_q = between(tp->snd_una, tp->write_seq);
 	r->bytes_received = tp->bytes_received;
 	r->bytes_sent = tp->bytes_sent;
 	r->bytes_acked = tp->bytes_acked;
-	r->last_data_sent = now - tp->lsndtime;
-	r->last_data_recv = now - icsk->icsk_ack.lrcvtime;
-	r->last_ack_recv = now - tp->rcv_tstamp;
+	r->last_data_sent = since(tp->lsndtime, now);
+	r->last_data_recv = since(icsk->icsk_ack.lrcvtime, now);
+	r->last_ack_recv = since(tp->rcv_tstamp, now);
 	r->segs_in = tp->segs_in;
 	r->data_segs_in = tp->data_segs_in;
 	r->data_segs_out = tp->data_segs_out;
@@ -278,18 +315,29 @@ INLINE void fill_tcp(struct record *r, struct tcp_sock *tp)
 	r->retrans_age = retrans_age(tp);
 }
 
-/* Reads a field of a structure that begins with *from, where the verifier does
- * not know of it. dst keeps its value on a kernel without the field. */
-#define READ_AS(dst, type, from, field)                                            \
-	do {                                                                       \
-		if (bpf_core_field_exists(((type *)0)->field))                     \
-			bpf_probe_read_kernel(&(dst), sizeof(dst),                 \
-					      &((type *)(from))->field);           \
-	} while (0)
-
 INLINE bool recent(u32 a, u32 b)
 {
 	return a < window_jiffies || b < window_jiffies;
+}
+
+/* The only timer that inet_sk_diag_fill() finds in an MPTCP socket is the one
+ * that ends a closed connection; it shows as keepalive. */
+INLINE void fill_mptcp_timer(struct record *r, struct sock *sk)
+{
+	unsigned long expires = 0;
+	void *pending = NULL;
+
+	if (bpf_core_field_exists(((struct inet_connection_sock *)0)->icsk_keepalive_timer)) {
+		READ_AS(pending, struct inet_connection_sock, sk, icsk_keepalive_timer.entry.pprev);
+		READ_AS(expires, struct inet_connection_sock, sk, icsk_keepalive_timer.expires);
+	} else {
+		READ_AS(pending, struct sock, sk, sk_timer.entry.pprev);
+		READ_AS(expires, struct sock, sk, sk_timer.expires);
+	}
+	if (pending) {
+		r->timer = TIMER_KEEPALIVE;
+		r->expires = left(expires, bpf_jiffies64());
+	}
 }
 
 /* mptcp_diag_get_info(), and mptcp_diag_fill_info() for the times. The verifier
@@ -301,11 +349,9 @@ INLINE bool fill_mptcp(struct record *r, struct sock *sk)
 	struct sock *first = NULL;
 
 	fill_sock(r, sk);
+	r->netns = netns_of(&sk->__sk_common);
 	READ_AS(r->local_port, struct mptcp_sock, sk, sk.icsk_inet.inet_sport);
-	if (sk->sk_timer.entry.pprev) {
-		r->timer = TIMER_KEEPALIVE;
-		r->expires = left(sk->sk_timer.expires, bpf_jiffies64());
-	}
+	fill_mptcp_timer(r, sk);
 	if (r->state == TCP_LISTEN) {
 		READ_AS(first, struct mptcp_sock, sk, first);
 		READ_AS(r->recv_q, struct sock, first, sk_ack_backlog);
@@ -320,9 +366,9 @@ INLINE bool fill_mptcp(struct record *r, struct sock *sk)
 	READ_AS(sent, struct mptcp_sock, sk, last_data_sent);
 	READ_AS(recv, struct mptcp_sock, sk, last_data_recv);
 	READ_AS(ack, struct mptcp_sock, sk, last_ack_recv);
-	r->last_data_sent = now - sent;
-	r->last_data_recv = now - recv;
-	r->last_ack_recv = now - ack;
+	r->last_data_sent = since(sent, now);
+	r->last_data_recv = since(recv, now);
+	r->last_ack_recv = since(ack, now);
 	if (r->state == TCP_ESTABLISHED)
 		return recent(r->last_data_sent, r->last_data_recv);
 	if (r->state == TCP_CLOSE)
@@ -347,7 +393,7 @@ INLINE bool wanted(struct tcp_sock *tp, u8 state)
 		return false;
 	if (state == TCP_ESTABLISHED) {
 		now = bpf_jiffies64();
-		return recent(now - tp->lsndtime, now - icsk->icsk_ack.lrcvtime);
+		return recent(since(tp->lsndtime, now), since(icsk->icsk_ack.lrcvtime, now));
 	}
 	/* A dead descriptor. A refused connect counts the RST as a segment, but
 	 * only tcp_finish_connect() and an accept set lrcvtime. */
@@ -356,21 +402,13 @@ INLINE bool wanted(struct tcp_sock *tp, u8 state)
 	return true;
 }
 
-/* A thread normally shares its leader's descriptors. Kernels since 5.11 skip such
- * threads themselves. */
-INLINE bool shares_files(struct task_struct *task)
-{
-	return task->pid != task->tgid && task->files == task->group_leader->files;
-}
-
 /* A descriptor of a network namespace, by which user space may enter it. */
-INLINE void write_netns(struct bpf_iter__task_file *ctx, struct task_struct *task,
-			struct file *file)
+INLINE void write_netns(struct bpf_iter__task_file *ctx, struct seq_file *seq,
+			struct task_struct *task, struct inode *inode)
 {
-	struct inode *inode = file->f_inode;
 	const struct proc_ns_operations *ops = NULL;
-	struct record r = {};
 	struct ns_common *ns;
+	struct record r;
 	u32 type = 0;
 
 	if ((inode->i_mode & S_IFMT) != S_IFREG || inode->i_sb->s_magic != NSFS_MAGIC)
@@ -382,17 +420,19 @@ INLINE void write_netns(struct bpf_iter__task_file *ctx, struct task_struct *tas
 		bpf_probe_read_kernel(&ops, sizeof(ops), &ns->ops);
 		bpf_probe_read_kernel(&type, sizeof(type), &ops->type);
 	}
-	if (type != CLONE_NEWNET || shares_files(task))
+	if (type != CLONE_NEWNET)
 		return;
+	__builtin_memset(&r, 0, SIZE_NETNS);
 	r.tgid = task->tgid;
 	r.tid = task->pid;
 	r.fd = ctx->fd;
 	r.netns = inode->i_ino;
-	write(ctx->meta, &r, KIND_NETNS, SIZE_NETNS);
+	write(seq, &r, KIND_NETNS, SIZE_NETNS);
 }
 
-INLINE void write_owned(struct bpf_iter__task_file *ctx, struct task_struct *task,
-			struct file *file, struct sock *sk, struct tcp_sock *tp)
+INLINE void write_owned(struct bpf_iter__task_file *ctx, struct seq_file *seq,
+			struct task_struct *task, struct inode *inode, struct sock *sk,
+			struct tcp_sock *tp)
 {
 	struct record r = {};
 
@@ -403,16 +443,18 @@ INLINE void write_owned(struct bpf_iter__task_file *ctx, struct task_struct *tas
 	r.tgid = task->tgid;
 	r.tid = task->pid;
 	r.fd = ctx->fd;
-	r.inode = file->f_inode->i_ino;
-	write(ctx->meta, &r, KIND_SOCKET, sizeof(r));
+	r.inode = inode->i_ino;
+	write(seq, &r, KIND_SOCKET, sizeof(r));
 }
 
 SEC("iter/task_file")
 int owned(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
+	struct seq_file *seq = ctx->meta->seq;
 	struct file *file = ctx->file;
 	struct tcp_sock *tp = NULL;
+	struct inode *inode;
 	struct socket *sock;
 	struct sock *sk;
 	u16 family;
@@ -420,9 +462,10 @@ int owned(struct bpf_iter__task_file *ctx)
 
 	if (!task || !file)
 		return 0;
+	inode = file->f_inode;
 	sock = bpf_sock_from_file(file);
 	if (!sock) {
-		write_netns(ctx, task, file);
+		write_netns(ctx, seq, task, inode);
 		return 0;
 	}
 	sk = sock->sk;
@@ -445,8 +488,7 @@ int owned(struct bpf_iter__task_file *ctx)
 	default:
 		return 0;
 	}
-	if (!shares_files(task))
-		write_owned(ctx, task, file, sk, tp);
+	write_owned(ctx, seq, task, inode, sk, tp);
 	return 0;
 }
 
@@ -465,7 +507,7 @@ INLINE u64 inode_of(struct sock *sk)
  * bpf_skc_to_tcp_timewait_sock(): it knows none whose socket came from an MPTCP
  * listener and fell back to TCP, as every one of a Go server does (its
  * sk_prot_creator is tcp_prot_override). */
-INLINE void write_mini(struct bpf_iter__tcp *ctx, struct sock_common *skc)
+INLINE void write_mini(struct seq_file *seq, struct sock_common *skc)
 {
 	unsigned long expires = 0;
 	struct record r = {};
@@ -475,17 +517,19 @@ INLINE void write_mini(struct bpf_iter__tcp *ctx, struct sock_common *skc)
 	if (state != TCP_FIN_WAIT2)
 		return;
 	fill_name(&r, skc);
+	r.netns = netns_of(skc);
 	r.state = state;
 	r.protocol = IPPROTO_TCP;
 	r.timer = TIMER_TIMEWAIT;
 	READ_AS(r.local_port, struct inet_timewait_sock, skc, tw_sport);
 	READ_AS(expires, struct inet_timewait_sock, skc, tw_timer.expires);
 	r.expires = left(expires, bpf_jiffies64());
-	write(ctx->meta, &r, KIND_SOCKET, sizeof(r));
+	write(seq, &r, KIND_SOCKET, sizeof(r));
 }
 
-INLINE void write_held(struct bpf_iter__tcp *ctx, struct sock_common *skc, u64 inode)
+INLINE void write_held(struct seq_file *seq, struct tcp_sock *tp, u64 inode)
 {
+	struct sock_common *skc = &tp->inet_conn.icsk_inet.sk.__sk_common;
 	struct record r;
 
 	__builtin_memset(&r, 0, SIZE_HELD);
@@ -495,21 +539,22 @@ INLINE void write_held(struct bpf_iter__tcp *ctx, struct sock_common *skc, u64 i
 	r.netns = skc->skc_net.net->ns.inum;
 	r.inode = inode;
 	r.cookie = cookie(skc);
-	write(ctx->meta, &r, KIND_HELD, SIZE_HELD);
+	write(seq, &r, KIND_HELD, SIZE_HELD);
 }
 
-INLINE void write_unowned(struct bpf_iter__tcp *ctx, struct tcp_sock *tp)
+INLINE void write_unowned(struct seq_file *seq, struct tcp_sock *tp)
 {
 	struct record r = {};
 
 	fill_tcp(&r, tp);
-	write(ctx->meta, &r, KIND_SOCKET, sizeof(r));
+	write(seq, &r, KIND_SOCKET, sizeof(r));
 }
 
 SEC("iter/tcp")
 int unowned(struct bpf_iter__tcp *ctx)
 {
 	struct sock_common *skc = ctx->sk_common;
+	struct seq_file *seq = ctx->meta->seq;
 	struct tcp_sock *tp;
 	u64 inode;
 	u8 state;
@@ -518,7 +563,7 @@ int unowned(struct bpf_iter__tcp *ctx)
 		return 0;
 	state = skc->skc_state;
 	if (state == TCP_TIME_WAIT) {
-		write_mini(ctx, skc);
+		write_mini(seq, skc);
 		return 0;
 	}
 	if (!(1 << state & HALF_CLOSED))
@@ -528,9 +573,9 @@ int unowned(struct bpf_iter__tcp *ctx)
 		return 0;
 	inode = inode_of(&tp->inet_conn.icsk_inet.sk);
 	if (inode)
-		write_held(ctx, skc, inode);
+		write_held(seq, tp, inode);
 	else
-		write_unowned(ctx, tp);
+		write_unowned(seq, tp);
 	return 0;
 }
 
