@@ -47,7 +47,7 @@ func reusePort(s *scene) {
 func (s *scene) ignored() bool {
 	before := s.culprit.do(order{Op: "queued"}).N
 	s.connect(s.peer)
-	healthy := part{scene: s, actor: s.cast.bystand, leg: mainLeg}
+	healthy := part{scene: s, actor: s.cast.bystander, leg: mainLeg}
 	deadline := time.Now().Add(stepWithin)
 	for s.err == nil {
 		if s.culprit.do(order{Op: "queued"}).N > before {

@@ -70,6 +70,9 @@ func inNetNS(path string, start func() error) error {
 	defer unix.Close(home)
 	if err := unix.Setns(there, unix.CLONE_NEWNET); err != nil {
 		runtime.UnlockOSThread()
+		if err == unix.EPERM {
+			err = errors.Join(err, ErrPrivilege)
+		}
 		return fmt.Errorf("enter network namespace %s: %w", path, err)
 	}
 	err = start()
@@ -95,6 +98,8 @@ func (a *actor) do(o order, fds ...int) (answer, error) {
 		return got, fmt.Errorf("%s: %w", a.name, err)
 	case got.Unsupported:
 		return got, fmt.Errorf("%s: %s: %w", a.name, got.Error, ErrUnsupported)
+	case got.Denied:
+		return got, fmt.Errorf("%s: %s: %w", a.name, got.Error, ErrPrivilege)
 	case got.Error != "":
 		return got, fmt.Errorf("%s: %s", a.name, got.Error)
 	}

@@ -1,18 +1,14 @@
 package misbehave
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"os"
 	"slices"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // stepWithin bounds one step of a script; Start's context bounds them all.
@@ -24,33 +20,35 @@ type cast struct {
 	spec Spec
 	play play
 
-	mu       sync.Mutex
-	leash    *leash
-	workers  []*actor
-	peer     *actor
-	bystand  *actor // a healthy process beside the culprits, for some kinds
-	holders  []int  // pids of those that inherited the first worker's connections
-	next     int    // index of the next connection
-	scenes   []played
-	book     map[place]Conn
-	ears     []Conn // listeners
-	inAddr   netip.AddrPort
-	outAddr  netip.AddrPort
-	stopped  bool
-	growErr  error
-	growDone chan struct{} // closed when the growing goroutine has ended
-	growQuit func() // tells it to end
+	mu        sync.Mutex
+	leash     *leash
+	workers   []*actor
+	peer      *actor
+	bystander *actor // a healthy process beside the culprits, for some kinds
+	holders   []int  // pids of those that inherited the first worker's connections
+	next      int    // index of the next connection
+	batch     int    // connections in one scene
+	scenes    []played
+	book      map[place]Conn
+	ears      []Conn // listeners
+	inAddr    netip.AddrPort
+	outAddr   netip.AddrPort
+	stopped   bool
+	growErr   error
+	growDone  chan struct{} // closed when the growing goroutine has ended; nil if there is none
+
+	// ended is closed, by end, when nothing is to be waited for any more.
+	ended chan struct{}
+	end   func()
 }
 
 // played is a scene that was.
 type played struct{ worker, from, to int }
 
-// place is where a socket stands in the book.
-type place struct {
-	peer  bool
-	leg   string
-	index int
-}
+// batchMax is how many connections a step handles at once. A batch costs at least
+// the 40 ms for which the ACK of an unread FIN is delayed (tcp_fin in
+// net/ipv4/tcp_input.c), so it is large; the listener's queue has to take it.
+const batchMax = 1000
 
 // Start starts a program and returns when the kernel has confirmed the state of
 // every connection. ctx bounds the start only: the program runs until Stop, or
@@ -64,14 +62,14 @@ func Start(ctx context.Context, s Spec) (*Program, error) {
 		return nil, err
 	}
 	s = s.withDefaults()
-	c := &cast{spec: s, play: play, book: map[place]Conn{}}
+	c := &cast{spec: s, play: play, book: map[place]Conn{}, batch: batchMax, ended: make(chan struct{})}
+	c.end = sync.OnceFunc(func() { close(c.ended) })
 	if err := c.start(ctx); err != nil {
 		return nil, fmt.Errorf("start %s: %w", s.Kind, errors.Join(err, c.stop()))
 	}
 	if s.Growth > 0 {
-		quit := make(chan struct{})
-		c.growDone, c.growQuit = make(chan struct{}), sync.OnceFunc(func() { close(quit) })
-		go c.grow(quit)
+		c.growDone = make(chan struct{})
+		go c.grow()
 	}
 	return &Program{troupe: c}, nil
 }
@@ -130,7 +128,7 @@ func (c *cast) hireAll() error {
 	a.peer, c.peer = true, a
 	if c.play.bystander {
 		// The same program as the culprit, so that only its pid tells it apart.
-		if c.bystand, err = hire(c.spec, "bystander", c.spec.Title, c.leash.far); err != nil {
+		if c.bystander, err = hire(c.spec, "bystander", c.spec.Title, c.leash.far); err != nil {
 			return err
 		}
 	}
@@ -142,7 +140,7 @@ func (c *cast) instruct() error {
 	s := c.spec
 	theirs := settings{UID: s.UID, NoFile: s.NoFile, KeepAlive: s.KeepAlive, KeepIdle: s.KeepIdle, KeepIntvl: s.KeepIntvl,
 		KeepCnt: s.KeepCnt, Linger2: c.play.linger2, Buffer: c.play.buffer, MPTCP: c.play.mptcp}
-	for _, a := range append(slices.Clone(c.workers), c.bystand) {
+	for _, a := range append(slices.Clone(c.workers), c.bystander) {
 		if a == nil {
 			continue
 		}
@@ -155,118 +153,12 @@ func (c *cast) instruct() error {
 	return err
 }
 
-// host is the address of the server; a mapped one if the side that asks has
-// dual-stack sockets.
-func (c *cast) host(mapped bool) netip.Addr {
-	ip := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	if c.spec.IPv6 {
-		ip = netip.IPv6Loopback()
-	}
-	if c.spec.Host != "" {
-		ip = netip.MustParseAddr(c.spec.Host) // playFor has parsed it
-	}
-	if mapped && ip.Is4() {
-		return netip.AddrFrom16(ip.As16())
-	}
-	return ip
-}
-
-// listenAll opens the listeners: the culprits' for inbound kinds, the peer's for
-// outbound ones, both for a relay.
-func (c *cast) listenAll() error {
-	port := c.spec.Port
-	if c.play.inbound {
-		if err := c.listenInbound(port); err != nil {
-			return err
-		}
-		port = 0
-	}
-	if c.play.inbound && !c.play.relay || c.play.alone {
-		return nil
-	}
-	o := order{Op: "listen", Addr: netip.AddrPortFrom(c.host(false), port), Backlog: c.backlog(), Within: stepWithin}
-	if c.play.refuse {
-		o.Backlog = onlyBind
-	}
-	a, err := c.peer.do(o)
-	if err != nil {
-		return err
-	}
-	if !c.play.refuse {
-		c.hear(c.peer, a)
-	}
-	c.outAddr = netip.AddrPortFrom(c.host(c.spec.Mapped), a.Socks[0].Local.Port())
-	return nil
-}
-
-// listenInbound opens the first worker's listener and lends it to the others, as
-// a prefork server's children have it.
-func (c *cast) listenInbound(port uint16) error {
-	at := netip.AddrPortFrom(c.host(c.spec.Mapped), port)
-	o := order{Op: "listen", Addr: at, Backlog: c.backlog(), Share: c.play.bystander, Within: stepWithin}
-	a, err := c.workers[0].do(o)
-	if err != nil {
-		return err
-	}
-	c.hear(c.workers[0], a)
-	if c.play.waiting && a.N+1 < c.spec.Count {
-		return fmt.Errorf("%d connections do not fit the listener's queue of %d: raise net.core.somaxconn in that namespace", c.spec.Count, a.N+1)
-	}
-	c.inAddr = netip.AddrPortFrom(c.host(false), a.Socks[0].Local.Port())
-	for _, w := range c.workers[1:] {
-		if err := c.lend(w); err != nil {
-			return err
-		}
-	}
-	if c.bystand == nil {
-		return nil
-	}
-	o.Addr = netip.AddrPortFrom(at.Addr(), c.inAddr.Port())
-	if a, err = c.bystand.do(o); err == nil {
-		c.hear(c.bystand, a)
-	}
-	return err
-}
-
-// lend passes the first worker's listener to another one.
-func (c *cast) lend(to *actor) error {
-	first := c.workers[0]
-	if _, err := first.do(order{Op: "lend", Within: stepWithin}); err != nil {
-		return err
-	}
-	fds := first.ctl.take()
-	a, err := to.do(order{Op: "borrow", Within: stepWithin}, fds...)
-	for _, fd := range fds {
-		_ = unix.Close(fd)
-	}
-	if err != nil {
-		return err
-	}
-	last := len(c.ears) - 1
-	c.ears[last].AlsoHeldBy = append(c.ears[last].AlsoHeldBy, Holder{PID: to.pid(), FD: a.Socks[0].FD})
-	return nil
-}
-
-func (c *cast) hear(a *actor, got answer) {
-	c.ears = append(c.ears, c.conn(a, "main", &got.Socks[0], ""))
-}
-
-func (c *cast) backlog() int {
-	switch {
-	case c.spec.Backlog > 0:
-		return c.spec.Backlog
-	case c.play.waiting:
-		return max(stepBatch, c.spec.Count, c.spec.Max)
-	}
-	return 2 * stepBatch
-}
-
 // perform plays the script for n more connections, each worker having its part.
 func (c *cast) perform(n int) error {
 	for w := range c.workers {
 		part := (n + len(c.workers) - 1 - w) / len(c.workers)
 		for part > 0 {
-			batch := min(part, stepBatch)
+			batch := min(part, c.batch)
 			if err := c.scene(w, batch); err != nil {
 				return err
 			}
@@ -294,77 +186,10 @@ func (c *cast) share() error {
 	return nil
 }
 
-// conn turns an actor's row into an entry of the record.
-func (c *cast) conn(a *actor, leg string, r *row, cause string) Conn {
-	entry := Conn{
-		Local: r.Local, Remote: r.Remote, State: r.State, Cause: cause, Culprit: !a.peer && a != c.bystand, Leg: leg,
-		FD: r.FD, Inode: r.Inode, Cookie: r.Cookie, RecvQ: r.RecvQ, SendQ: r.SendQ, Timer: r.Timer, MPTCP: r.MPTCP,
-	}
-	entry.Inbound = c.play.inbound != a.peer
-	if leg == upstreamLeg {
-		entry.Inbound = a.peer
-	}
-	if r.FD >= 0 {
-		entry.PID = a.pid()
-	}
-	return entry
-}
-
-func (c *cast) pids() []int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var pids []int
-	for _, w := range c.workers {
-		pids = append(pids, w.pid())
-	}
-	return append(pids, c.holders...)
-}
-
-func (c *cast) peerPID() int { return c.peer.pid() }
-
-func (c *cast) service() netip.AddrPort {
-	if c.play.inbound {
-		return c.inAddr
-	}
-	return plain(c.outAddr)
-}
-
-func (c *cast) record() []Conn {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	places := slices.SortedFunc(maps.Keys(c.book), func(a, b place) int {
-		return cmp.Or(cmp.Compare(a.index, b.index), cmp.Compare(a.leg, b.leg), cmp.Compare(side(a.peer), side(b.peer)))
-	})
-	out := make([]Conn, len(places))
-	for i, at := range places {
-		out[i] = c.book[at]
-	}
-	return out
-}
-
-func side(peer bool) int {
-	if peer {
-		return 1
-	}
-	return 0
-}
-
-func (c *cast) listeners() []Conn {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Clone(c.ears)
-}
-
-func (c *cast) err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.growErr
-}
-
 // actors are all processes this one started itself, culprits first.
 func (c *cast) actors() []*actor {
 	all := slices.Clone(c.workers)
-	for _, a := range []*actor{c.bystand, c.peer} {
+	for _, a := range []*actor{c.bystander, c.peer} {
 		if a != nil {
 			all = append(all, a)
 		}
@@ -373,6 +198,7 @@ func (c *cast) actors() []*actor {
 }
 
 func (c *cast) killAll() {
+	c.end()
 	for _, a := range c.actors() {
 		_ = a.cmd.Process.Kill()
 	}
@@ -382,8 +208,8 @@ func (c *cast) killAll() {
 const stopWithin = 10 * time.Second
 
 func (c *cast) stop() error {
-	if c.growQuit != nil {
-		c.growQuit()
+	c.end()
+	if c.growDone != nil {
 		<-c.growDone
 	}
 	c.mu.Lock()

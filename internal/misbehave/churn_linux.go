@@ -2,8 +2,6 @@ package misbehave
 
 import (
 	"fmt"
-	"net/netip"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,59 +14,58 @@ const churnLeaves = 6
 // child inherit one end that execs and exits, and closes. Every look at it sees
 // something else.
 func (p *puppet) churn(o order) error {
-	ip := o.Addr.Addr()
-	if _, err := p.listen(order{Addr: netip.AddrPortFrom(ip, 0), Backlog: stepBatch}); err != nil {
+	if _, err := p.listen(order{Addr: o.Addr, Backlog: churnLeaves}); err != nil {
 		return err
 	}
-	if err := p.whirl(o.Title, nil); err != nil { // the first one tells whether it can work
+	w := &whirl{puppet: p, title: o.Title, places: make(chan struct{}, churnLeaves)}
+	if err := w.turn(); err != nil { // the first one tells whether it can work
 		return err
 	}
-	go func() {
-		places := make(chan struct{}, churnLeaves)
-		for p.whirl(o.Title, places) == nil {
+	p.churning.Go(func() {
+		for w.turn() == nil {
 			continue
 		}
-	}()
+	})
 	return nil
 }
 
-func (p *puppet) whirl(title string, places chan struct{}) error {
-	deadline := time.Now().Add(5 * time.Second)
-	s := &sock{}
-	var err error
-	if s.fd, err = p.socket(p.listener.local.Addr()); err != nil {
-		return err
-	}
-	defer s.close()
-	if err := dial(s, order{Addr: p.listener.local}, deadline); err != nil {
-		return fmt.Errorf("connect to %v: %w", p.listener.local, err)
-	}
-	taken, err := p.acceptOne(deadline)
-	if err != nil {
-		return err
-	}
-	defer taken.close()
-	if err := unix.Shutdown(taken.fd, unix.SHUT_WR); err != nil {
-		return err
-	}
-	return p.leaf(title, s, places)
+// whirl is the loop of a churning program.
+type whirl struct {
+	puppet *puppet
+	title  string
+	places chan struct{} // one for each living child
 }
 
-// leaf starts a child that inherits the CLOSE_WAIT end.
-func (p *puppet) leaf(title string, s *sock, places chan struct{}) error {
-	if places != nil {
-		places <- struct{}{}
+func (w *whirl) turn() error {
+	p, deadline := w.puppet, time.Now().Add(5*time.Second)
+	at := p.listener.local
+	client := &sock{}
+	var err error
+	if client.fd, err = p.socket(at.Addr()); err != nil {
+		return err
 	}
+	defer client.close()
+	if err := dial(client, order{Addr: at}, deadline); err != nil {
+		return fmt.Errorf("connect to %v: %w", at, err)
+	}
+	server, err := p.acceptOne(deadline)
+	if err != nil {
+		return fmt.Errorf("accept at %v: %w", at, err)
+	}
+	defer server.close()
+	if err := unix.Shutdown(server.fd, unix.SHUT_WR); err != nil {
+		return err
+	}
+	return w.leaf(client)
+}
+
+// leaf starts a child that inherits the CLOSE_WAIT end, execs once and exits.
+func (w *whirl) leaf(s *sock) error {
+	w.places <- struct{}{}
 	files := []uintptr{0, 1, 2, leashFD, uintptr(s.fd)}
-	pid, err := syscall.ForkExec(ownPath(), []string{title, "1"}, &syscall.ProcAttr{Env: environ(roleLeaf), Files: files})
+	_, err := w.puppet.brood.fork(roleLeaf, []string{w.title, "1"}, files, func() { <-w.places })
 	if err != nil {
 		return fmt.Errorf("start a leaf: %w", err)
 	}
-	go func() {
-		_, _ = syscall.Wait4(pid, nil, 0, nil)
-		if places != nil {
-			<-places
-		}
-	}()
 	return nil
 }

@@ -26,7 +26,8 @@ type Conn struct {
 	PID, FD int
 	// AlsoHeldBy are further processes with the same socket (Spec.Shared).
 	AlsoHeldBy []Holder
-	// Inode is 0 for a socket without a file. Cookie is the kernel's name for it.
+	// Inode is 0 for a socket without a file. Cookie is the kernel's name for it; an
+	// accepted Multipath TCP socket has its listener's (seen on Linux 6.18).
 	Inode, Cookie uint64
 	// RecvQ and SendQ as sock_diag has them: a FIN counts as one byte. Where data
 	// flows they are of a moment.

@@ -21,6 +21,7 @@ const (
 	requestSize = 56 // struct inet_diag_req_v2
 	messageSize = 72 // struct inet_diag_msg
 	byFamily    = 20 // SOCK_DIAG_BY_FAMILY
+	reqProtocol = 3  // INET_DIAG_REQ_PROTOCOL
 )
 
 func openDiag() (*diag, error) {
@@ -38,12 +39,32 @@ func openDiag() (*diag, error) {
 
 // get returns the row of a connection; row.Gone when the kernel has none.
 func (d *diag) get(local, remote netip.AddrPort) (row, error) {
-	request := make([]byte, headerSize+requestSize)
+	return d.ask(request(local, remote), local, remote)
+}
+
+// getMPTCP returns the row of a Multipath TCP connection, which the kernel finds by
+// its token alone (mptcp_diag_dump_one in net/mptcp/mptcp_diag.c).
+func (d *diag) getMPTCP(token uint32, local, remote netip.AddrPort) (row, error) {
+	ask := request(local, remote)
 	order := binary.NativeEndian
-	order.PutUint32(request[0:], uint32(len(request)))
-	order.PutUint16(request[4:], byFamily)
-	order.PutUint16(request[6:], unix.NLM_F_REQUEST)
-	body := request[headerSize:]
+	order.PutUint32(ask[headerSize+48:], token)
+	// The protocol's number does not fit the request's byte: an attribute has it.
+	ask = order.AppendUint16(ask, 8)
+	ask = order.AppendUint16(ask, reqProtocol)
+	ask = order.AppendUint32(ask, unix.IPPROTO_MPTCP)
+	order.PutUint32(ask, uint32(len(ask)))
+	r, err := d.ask(ask, local, remote)
+	r.MPTCP = true
+	return r, err
+}
+
+func request(local, remote netip.AddrPort) []byte {
+	ask := make([]byte, headerSize+requestSize)
+	order := binary.NativeEndian
+	order.PutUint32(ask[0:], uint32(len(ask)))
+	order.PutUint16(ask[4:], byFamily)
+	order.PutUint16(ask[6:], unix.NLM_F_REQUEST)
+	body := ask[headerSize:]
 	body[0] = unix.AF_INET6
 	if local.Addr().Is4() {
 		body[0] = unix.AF_INET
@@ -53,6 +74,10 @@ func (d *diag) get(local, remote netip.AddrPort) (row, error) {
 	putAddress(body[8:], body[12:], local)
 	putAddress(body[10:], body[28:], remote)
 	order.PutUint64(body[48:], ^uint64(0)) // INET_DIAG_NOCOOKIE
+	return ask
+}
+
+func (d *diag) ask(request []byte, local, remote netip.AddrPort) (row, error) {
 	if err := d.write(request); err != nil {
 		return row{}, fmt.Errorf("ask sock_diag: %w", err)
 	}

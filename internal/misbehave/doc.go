@@ -12,7 +12,8 @@
 // turn keepalive on and read ahead.
 //
 // A Program may be used from several goroutines. No privilege is needed, but for
-// Spec.NetNS (CAP_SYS_ADMIN), Spec.UID and Spec.PIDNS (root). Whatever happens to
-// the process that called Start, its programs end with it. Linux only: elsewhere
-// Child does nothing and Start returns ErrUnsupported.
+// the kinds that are Privileged (CAP_NET_ADMIN), Spec.NetNS (CAP_SYS_ADMIN),
+// Spec.UID and Spec.PIDNS (root). Whatever happens to the process that called
+// Start, its programs end with it. Linux only: elsewhere Child does nothing and
+// Start returns ErrUnsupported.
 package misbehave

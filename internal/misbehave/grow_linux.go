@@ -4,13 +4,13 @@ import "time"
 
 // grow adds a connection at each tick until the program stops, has its maximum,
 // or can not have one more.
-func (c *cast) grow(quit <-chan struct{}) {
+func (c *cast) grow() {
 	defer close(c.growDone)
 	ticker := time.NewTicker(c.spec.Growth)
 	defer ticker.Stop()
 	for {
 		select {
-		case <-quit:
+		case <-c.ended:
 			return
 		case <-ticker.C:
 		}

@@ -158,6 +158,16 @@ func (k Kind) About() string {
 	return ""
 }
 
+// Privileged reports whether programs of the kind lose packets, for which recent
+// kernels want CAP_NET_ADMIN.
+func (k Kind) Privileged() bool {
+	switch k {
+	case SendBlockedRetransmit, FinUnacked, FinUnackedOrphan, FinUnackedClosing, FinUnackedLastAck, FinUnackedLastAckOrphan:
+		return true
+	}
+	return false
+}
+
 // Kinds lists all kinds, in the order of the causes they show.
 func Kinds() []Kind {
 	all := make([]Kind, len(described))

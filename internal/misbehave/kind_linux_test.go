@@ -97,6 +97,9 @@ func start(t *testing.T, s misbehave.Spec) *misbehave.Program {
 	if errors.Is(err, misbehave.ErrUnsupported) {
 		privilege.Unsupported(t, string(s.Kind), err)
 	}
+	if errors.Is(err, misbehave.ErrPrivilege) && s.Kind.Privileged() {
+		privilege.Refused(t, string(s.Kind), err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

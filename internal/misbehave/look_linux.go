@@ -88,15 +88,20 @@ func asSeenFrom(local, peer netip.AddrPort) netip.AddrPort {
 }
 
 func (p *puppet) see(s *sock) (row, error) {
-	if s.mptcp {
-		return seeMPTCP(s)
-	}
 	r := row{Gone: true}
-	if s.remote.IsValid() {
-		var err error
-		if r, err = p.diag.get(s.local, s.remote); err != nil {
-			return r, err
-		}
+	var err error
+	switch {
+	case s.mptcp && s.remote.IsValid():
+		r, err = p.diag.getMPTCP(s.token, s.local, s.remote)
+	case s.remote.IsValid():
+		r, err = p.diag.get(s.local, s.remote)
+	}
+	if err != nil {
+		return r, err
+	}
+	if s.mptcp && s.fd >= 0 {
+		// Its TCP_INFO is the first subflow's, which stays ESTABLISHED after a DATA_FIN.
+		return r, identify(s.fd, &r)
 	}
 	if s.fd < 0 {
 		return r, nil
@@ -127,28 +132,4 @@ func identify(fd int, r *row) error {
 	}
 	r.Inode, r.Cookie = stat.Ino, cookie
 	return nil
-}
-
-// seeMPTCP tells the state of a Multipath TCP socket by poll: its TCP_INFO is the
-// first subflow's, which stays ESTABLISHED after a DATA_FIN. The kernel shows no
-// receive queue for it.
-func seeMPTCP(s *sock) (row, error) {
-	r := row{MPTCP: true, Gone: true}
-	if s.fd < 0 {
-		return r, nil
-	}
-	fds := []unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLRDHUP}}
-	if _, err := unix.Poll(fds, 0); err != nil && err != unix.EINTR {
-		return r, err
-	}
-	r.Gone = false
-	switch {
-	case fds[0].Revents&unix.POLLHUP != 0:
-		r.State = tcp.Closed
-	case fds[0].Revents&unix.POLLRDHUP != 0:
-		r.State = tcp.CloseWait
-	default:
-		r.State = tcp.Established
-	}
-	return r, identify(s.fd, &r)
 }

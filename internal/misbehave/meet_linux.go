@@ -209,8 +209,10 @@ func dial(s *sock, o order, deadline time.Time) (err error) {
 		return err
 	}
 	s.remote = o.Addr
-	s.local, err = localName(s.fd)
-	return err
+	if s.local, err = localName(s.fd); err != nil {
+		return err
+	}
+	return s.learnToken()
 }
 
 // accept takes the connections from the order's peers, in whatever order they
@@ -252,7 +254,7 @@ func (p *puppet) acceptOne(deadline time.Time) (*sock, error) {
 		return nil, err
 	}
 	if s.local, err = localName(s.fd); err == nil {
-		err = p.dress(s.fd)
+		err = errors.Join(p.dress(s.fd), s.learnToken())
 	}
 	if err != nil {
 		_ = s.close()
@@ -261,8 +263,8 @@ func (p *puppet) acceptOne(deadline time.Time) (*sock, error) {
 	return s, nil
 }
 
-// acceptAny serves whoever waits as a healthy server does: it takes the
-// connection, reads the client's end and closes. It answers how many there were.
+// acceptAny serves whoever waits: it accepts and closes. It answers how many there
+// were.
 func (p *puppet) acceptAny() (int, error) {
 	for n := 0; ; n++ {
 		fd, _, err := unix.Accept4(p.listener.fd, unix.SOCK_CLOEXEC)

@@ -45,6 +45,7 @@ type settings struct {
 type answer struct {
 	Error       string `json:"error,omitempty"`
 	Unsupported bool   `json:"unsupported,omitempty"`
+	Denied      bool   `json:"denied,omitempty"`
 	Socks       []row  `json:"socks,omitempty"`
 	N           int    `json:"n,omitempty"`
 }

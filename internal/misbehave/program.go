@@ -9,6 +9,10 @@ import (
 // or (for the MPTCP kinds) not on this kernel.
 var ErrUnsupported = errors.New("not supported on this system")
 
+// ErrPrivilege is what Start returns for a kind or a spec that this process may not
+// run: see Kind.Privileged.
+var ErrPrivilege = errors.New("more privilege is needed")
+
 // Program is a running program. Stop it.
 type Program struct {
 	troupe company

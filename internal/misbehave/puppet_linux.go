@@ -10,10 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stepBatch is how many connections a step handles at once. The listeners'
-// queues (128 on older kernels) take one batch.
-const stepBatch = 100
-
 // puppet is the child's side of an actor: sockets, and the steps done with them.
 // Steps come one at a time; the pulse runs beside them.
 type puppet struct {
@@ -22,6 +18,8 @@ type puppet struct {
 	diag     *diag
 	listener *sock
 	flights  []int // unix sockets that hold descriptors in flight
+	brood    brood // holders and leaves
+	churning sync.WaitGroup
 
 	mu    sync.Mutex // guards what the pulse uses: legs and the socks in it
 	legs  map[string]map[int]*sock
@@ -40,6 +38,7 @@ func runPuppet(ctl *control) {
 		if err != nil {
 			a.Error = err.Error()
 			a.Unsupported = errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.ENOPROTOOPT)
+			a.Denied = errors.Is(err, unix.EPERM)
 		}
 		if err := ctl.send(a, fds...); err != nil {
 			return
@@ -183,17 +182,18 @@ func (p *puppet) fork(o order) (int, error) {
 	for i := o.From; i < o.To; i++ {
 		files = append(files, uintptr(p.legs[o.Leg][i].fd))
 	}
-	pid, err := syscall.ForkExec(ownPath(), []string{o.Title}, &syscall.ProcAttr{Env: environ(roleHolder), Files: files})
+	pid, err := p.brood.fork(roleHolder, []string{o.Title}, files, func() {})
 	if err != nil {
 		return 0, fmt.Errorf("start a holder: %w", err)
 	}
-	go func() { _, _ = syscall.Wait4(pid, nil, 0, nil) }()
 	return pid, nil
 }
 
 // abort ends every connection by a RST, so that nothing of it is left in the
 // namespace: no orphan, no mini-socket, no corpse in a queue.
 func (p *puppet) abort() {
+	p.brood.end()
+	p.churning.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.pulse.stop()

@@ -130,9 +130,10 @@ func (s *scene) dial(client part, to netip.AddrPort) []netip.AddrPort {
 	return addresses
 }
 
-// portsEach is how many connections go out from one local address. The kernel's
-// default range of local ports has 28,232.
-const portsEach = 20_000
+// portsEach is how many connections go out from one local address. Of the 28,232
+// ports in the default range connect tries one half first, and searches long once
+// that is used up (__inet_hash_connect in net/ipv4/inet_hashtables.c).
+const portsEach = 12_000
 
 // source is the client's address, unset for the kernel's choice. A large program
 // needs several: 127.0.0.0/8 is all loopback.
@@ -177,8 +178,13 @@ func (s *scene) exchangeTLS() {
 
 // idle lets the connections be unused.
 func (s *scene) idle() {
-	if s.err == nil && s.cast.spec.Idle > 0 {
-		time.Sleep(s.cast.spec.Idle)
+	if s.err != nil || s.cast.spec.Idle == 0 {
+		return
+	}
+	select {
+	case <-time.After(s.cast.spec.Idle):
+	case <-s.cast.ended:
+		s.err = errStopped
 	}
 }
 

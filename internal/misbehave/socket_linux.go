@@ -1,13 +1,12 @@
 package misbehave
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
 	"time"
-
-	"crypto/tls"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,6 +17,7 @@ type sock struct {
 	fd            int // -1 once closed
 	local, remote netip.AddrPort
 	mptcp         bool
+	token         uint32 // the kernel's name for a Multipath TCP connection
 	tls           *tls.Conn
 }
 
@@ -126,6 +126,23 @@ func (s *sock) read(buf []byte, flags int, deadline time.Time) (n int, err error
 	return n, err
 }
 
+// mptcpInfo is MPTCP_INFO of linux/mptcp.h.
+const mptcpInfo = 1
+
+// learnToken asks for the connection's token. MPTCP_INFO has it at offset 12
+// (linux/mptcp.h), where struct tcp_info has tcpi_ato.
+func (s *sock) learnToken() error {
+	if !s.mptcp {
+		return nil
+	}
+	info, err := unix.GetsockoptTCPInfo(s.fd, unix.SOL_MPTCP, mptcpInfo)
+	if err != nil {
+		return fmt.Errorf("MPTCP_INFO: %w", err)
+	}
+	s.token = info.Ato
+	return nil
+}
+
 func (s *sock) close() error {
 	if s.tls != nil {
 		// Writes close_notify, then closes the descriptor.
@@ -147,12 +164,16 @@ func (s *sock) lingerZero() error {
 }
 
 // deafen drops every packet that arrives, before TCP sees it (tcp_filter in
-// net/ipv4/tcp_ipv4.c): to the other side this host no longer answers. A filter
-// that returns 0 needs no privilege, no namespace and no firewall.
+// net/ipv4/tcp_ipv4.c): to the other side this host no longer answers. It needs no
+// namespace and no firewall, but on recent kernels CAP_NET_ADMIN.
 func (s *sock) deafen() error {
 	drop := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K}}
-	return unix.SetsockoptSockFprog(s.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+	err := unix.SetsockoptSockFprog(s.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
 		&unix.SockFprog{Len: uint16(len(drop)), Filter: &drop[0]})
+	if err != nil {
+		return fmt.Errorf("drop what arrives (SO_ATTACH_FILTER; run with CAP_NET_ADMIN): %w", err)
+	}
+	return nil
 }
 
 // fly puts the descriptor into a unix socket's queue, where it stays, and closes

@@ -9,5 +9,8 @@ import (
 
 func TestMain(m *testing.M) {
 	misbehave.Child()
+	if os.Getenv(startAndHang) != "" {
+		hang()
+	}
 	os.Exit(m.Run())
 }
