@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/closewait/closewait/internal/observe"
@@ -25,6 +26,11 @@ func (a age) best() time.Duration {
 	return a.least
 }
 
+// before orders ages, the younger first; a total order.
+func (a age) before(b age) bool {
+	return cmp.Or(cmp.Compare(a.best(), b.best()), cmp.Compare(a.most, b.most), cmp.Compare(a.least, b.least)) < 0
+}
+
 // public converts a to the report's form.
 func (a age) public() Age {
 	out := Age{AtLeastS: roundSeconds(a.least)}
@@ -41,14 +47,13 @@ func roundSeconds(d time.Duration) float64 {
 
 // ageOf brackets the age of s: of the peer's FIN where the state has one, else
 // of the local FIN, else (a dead descriptor) of the end.
-func ageOf(v *view, s *observe.Socket) age {
-	a := oneLookAge(s)
-	before := v.earlier(s)
+func ageOf(v *view, s, before *observe.Socket) age {
+	a := oneLookAge(v, s)
 	if before == nil || before.State != s.State {
-		return a
+		return v.becameSince(before, s, a)
 	}
 	// It was already so at the first look: it has aged by the interval since.
-	if least := oneLookAge(before).least + v.interval; least > a.least {
+	if least := oneLookAge(v, before).least + v.interval; least > a.least {
 		a.least = least
 	}
 	if a.bounded && a.most < a.least {
@@ -57,7 +62,23 @@ func ageOf(v *view, s *observe.Socket) age {
 	return a
 }
 
-func oneLookAge(s *observe.Socket) age {
+// becameSince: what was otherwise at the first look has become so since then.
+// Nothing else tells a young socket from an old one that keepalive refreshes.
+func (v *view) becameSince(before, s *observe.Socket, a age) age {
+	switch {
+	case v.prev == nil, s.Cookie == 0, v.cur.Reader != v.prev.Reader, torn(v.prev), !v.entered[s.NetNS]:
+		return a
+	case before == nil && s.State == tcp.Closed: // dead descriptors are not always looked for
+		return a
+	}
+	took := time.Duration(min(max(v.cur.TookMS, 0), float64(time.Hour/time.Millisecond)) * float64(time.Millisecond))
+	if since := v.interval + took; !a.bounded || since < a.most {
+		a.most, a.bounded = max(since, a.least), true
+	}
+	return a
+}
+
+func oneLookAge(v *view, s *observe.Socket) age {
 	if s.Info == nil {
 		return age{}
 	}
@@ -65,13 +86,12 @@ func oneLookAge(s *observe.Socket) age {
 		sent = s.Info.LastDataSent.Duration()
 		recv = s.Info.LastDataRecv.Duration()
 		ack  = s.Info.LastAckRecv.Duration()
-		idle = unansweredFor(s)
 	)
 	switch s.State {
 	case tcp.CloseWait:
 		// A FIN carries an ACK, so it moved last_ack_recv; a bare FIN does not
 		// touch last_data_recv (net/ipv4/tcp_input.c).
-		a := bracket(max(ack, idle), recv)
+		a := bracket(ack, recv)
 		a.refreshed = s.Timer.Kind == observe.TimerKeepalive || s.Timer.Kind == observe.TimerProbe || keepsAlive(s)
 		return a
 	case tcp.FinWait2:
@@ -82,8 +102,13 @@ func oneLookAge(s *observe.Socket) age {
 		return a
 	case tcp.FinWait1, tcp.LastAck, tcp.Closing:
 		// Nothing was ACKed since the last ACK, and retransmissions count as data.
-		a := bracket(idle, max(ack, sent))
-		a.refreshed = s.Timer.Kind == observe.TimerProbe
+		a := bracket(0, max(ack, sent))
+		if s.SendQ > 1 { // data is before the FIN: it may have waited for longer
+			a.refreshed = s.Timer.Kind == observe.TimerProbe || s.Timer.Retries > 0
+			return a
+		}
+		a.least = unansweredFor(s, limitsOf(v, s))
+		a.most = max(a.most, a.least)
 		return a
 	case tcp.Closed:
 		// A RST moves none of the three: it came after the last ACK.
@@ -104,21 +129,34 @@ func keepsAlive(s *observe.Socket) bool { return s.Options != nil && s.Options.K
 // unansweredFor is for how long at least retransmissions or probes have gone
 // unanswered, reckoned back from the timer's back-off: the present wait has
 // been running for RTO − expires, and each wait before it was half as long.
-func unansweredFor(s *observe.Socket) time.Duration {
+// Where they reached the longest wait, the first ones were as short as can be.
+func unansweredFor(s *observe.Socket, l limits) time.Duration {
 	if s.Options != nil && s.Options.RetransSince > 0 {
 		return s.Options.RetransSince.Duration()
 	}
 	if s.Timer.Kind != observe.TimerRetransmit && s.Timer.Kind != observe.TimerProbe || s.Info.Backoff == 0 {
 		return 0
 	}
-	wait := s.Info.RTO.Duration()
+	wait, first := s.Info.RTO.Duration(), l.rtoMin
 	if s.Timer.Kind == observe.TimerProbe { // icsk_rto does not include the back-off of probes
-		wait <<= min(s.Info.Backoff, 10)
+		first = wait
+		wait = backedOff(wait, s.Info.Backoff, l.rtoMax)
 	}
 	total := max(0, wait-s.Timer.Expires.Duration())
-	for i := uint8(1); i < min(s.Info.Backoff, 16); i++ {
-		wait /= 2
+	for i := s.Info.Backoff - 1; i >= 1; i-- {
+		wait = max(wait/2, backedOff(first, i, l.rtoMax))
 		total += wait
 	}
 	return total
+}
+
+// backedOff is inet_csk_rto_backoff (include/net/inet_connection_sock.h).
+func backedOff(rto time.Duration, backoff uint8, rtoMax time.Duration) time.Duration {
+	for range backoff {
+		if rto >= rtoMax {
+			break
+		}
+		rto *= 2
+	}
+	return min(rto, rtoMax)
 }

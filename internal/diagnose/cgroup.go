@@ -61,7 +61,7 @@ var (
 var runtimes = map[string]string{
 	"docker": "docker", "cri-containerd": "containerd", "containerd": "containerd", "crio": "cri-o",
 	"libpod": "podman", "libpod_parent": "podman", "podman": "podman", "ecs": "ecs", "kubepods": "kubernetes",
-	"lxc": "lxc", "garden": "garden", "buildkit": "buildkit",
+	"nerdctl": "containerd", "lxc": "lxc", "garden": "garden", "buildkit": "buildkit",
 }
 
 func placePath(path string) placement {
@@ -71,33 +71,33 @@ func placePath(path string) placement {
 		if m := podUID.FindStringSubmatch(part); m != nil {
 			p.pod = strings.ToLower(strings.ReplaceAll(m[1], "_", "-"))
 		}
-		above := ""
-		if i > 0 {
-			above = parts[i-1]
-		}
-		p.readPart(part, above, parts[0])
+		p.readPart(part, parts[:i])
 	}
 	return p
 }
 
-// readPart takes what one component of the path says; deeper ones overrule.
-func (p *placement) readPart(part, above, root string) {
+// readPart takes what one component of the path says; deeper ones overrule, and
+// the unit of a container's runtime is not the container's.
+func (p *placement) readPart(part string, above []string) {
+	last := ""
+	if len(above) > 0 {
+		last = above[len(above)-1]
+	}
+	in := func(container, runtime string) { p.container, p.runtime, p.unit = container, runtime, "" }
 	switch {
-	case containerID.MatchString(part):
+	case containerID.MatchString(part) && !strings.Contains(part, "conmon-"): // that is its monitor, outside of it
 		m := containerID.FindStringSubmatch(part)
-		p.container, p.runtime = m[2], firstKnown(m[1], above, root)
-		p.unit = ""
+		in(m[2], runtimeOf(m[1], above))
 	case containerdID.MatchString(part):
 		m := containerdID.FindStringSubmatch(part)
-		p.container, p.runtime = m[2], firstKnown(m[1], above, root)
-		p.unit = ""
+		in(m[2], runtimeOf(m[1], above))
 	case lxcName.MatchString(part):
-		p.container, p.runtime = lxcName.FindStringSubmatch(part)[1], "lxc"
-	case above == "lxc" || above == "lxc.payload":
-		p.container, p.runtime = part, "lxc"
-	case nspawn.MatchString(part):
+		in(lxcName.FindStringSubmatch(part)[1], "lxc")
+	case last == "lxc" || last == "lxc.payload":
+		in(part, "lxc")
+	case nspawn.MatchString(part) && !strings.HasPrefix(part, `machine-qemu\x2d`): // that is a virtual machine
 		m := nspawn.FindStringSubmatch(part)
-		p.container, p.runtime = m[1]+m[2], "systemd-nspawn"
+		in(strings.ReplaceAll(m[1]+m[2], `\x2d`, "-"), "systemd-nspawn")
 	case strings.HasSuffix(part, ".service"):
 		p.unit = part
 	case strings.HasSuffix(part, ".scope") && part != "init.scope":
@@ -105,14 +105,27 @@ func (p *placement) readPart(part, above, root string) {
 	}
 }
 
-func firstKnown(names ...string) string {
-	for _, n := range names {
-		if i := strings.IndexAny(n, "-."); i > 0 && runtimes[n] == "" {
-			n = n[:i] // "kubepods-burstable-…"
-		}
-		if r := runtimes[n]; r != "" {
+// runtimeOf knows a runtime by the prefix of the container's id, or else by the
+// nearest folder above it.
+func runtimeOf(prefix string, above []string) string {
+	if r := runtimeNamed(prefix); r != "" {
+		return r
+	}
+	for i := len(above) - 1; i >= 0; i-- {
+		if r := runtimeNamed(above[i]); r != "" {
 			return r
 		}
+	}
+	return ""
+}
+
+// runtimeNamed reads "docker", "docker.service" and "kubepods-burstable-…".
+func runtimeNamed(name string) string {
+	if r := runtimes[name]; r != "" {
+		return r
+	}
+	if i := strings.IndexAny(name, "-."); i > 0 {
+		return runtimes[name[:i]]
 	}
 	return ""
 }

@@ -1,11 +1,13 @@
 package diagnose
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"sort"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/closewait/closewait/internal/observe"
@@ -59,7 +61,8 @@ func idOf(v *view, k groupKey) string {
 		local = v.cur.Sockets[k.listener].Local.String()
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{
-		prog.exe, prog.title, prog.container, prog.pod, prog.unit, strconv.FormatUint(k.netns, 10), string(k.cause),
+		prog.exe, prog.title, prog.container, prog.pod, prog.unit, strconv.FormatUint(prog.netns, 10),
+		strconv.FormatUint(k.netns, 10), string(k.cause),
 		strconv.FormatBool(k.stuck), k.state.String(), string(k.direction), local, remote,
 		strconv.FormatUint(uint64(k.uid), 10), strconv.FormatBool(k.mptcp),
 	}))
@@ -70,42 +73,59 @@ func describeAges(v *view, g *group, f *Finding) {
 	oldest, newest := g.verdicts[g.members[0]].age, g.verdicts[g.members[0]].age
 	for _, m := range g.members {
 		a := g.verdicts[m].age
-		if a.best() > oldest.best() {
+		if oldest.before(a) {
 			oldest = a
 		}
-		if a.best() < newest.best() {
+		if a.before(newest) {
 			newest = a
 		}
 	}
 	f.Oldest, f.Newest = oldest.public(), newest.public()
 	if best := oldest.best(); best > 0 {
-		since := v.now.Add(-best).Truncate(time.Second)
-		f.Since = &since
+		f.Since = moment(v.now.Add(-best).Truncate(time.Second))
 	}
 }
 
 // describeEnds counts the members' outlooks and shows the most lasting one.
 func describeEnds(v *view, g *group, f *Finding) {
-	f.Outlooks = map[Ending]int{}
 	worst := g.verdicts[g.members[0]].ends
+	var counts [len(lasting)]int
 	for _, m := range g.members {
 		e := g.verdicts[m].ends
-		f.Outlooks[e.kind]++
+		counts[e.rank()]++
 		if e.outlasts(worst) {
 			worst = e
+		}
+	}
+	f.Outlooks = map[Ending]int{}
+	for rank, n := range counts {
+		if n > 0 {
+			f.Outlooks[lasting[rank]] = n
 		}
 	}
 	f.Outlook = worst.public(v.now)
 }
 
-// lasting orders the kinds, most lasting first.
-var lasting = map[Ending]int{Never: 0, OnWrite: 1, By: 2, At: 2, Soon: 3}
+// lasting orders the kinds, most lasting first. By and At count as one: the time
+// decides between them.
+var lasting = [...]Ending{Never, OnWrite, By, At, Soon}
 
+func (e ending) rank() int { return slices.Index(lasting[:], e.kind) }
+
+// outlasts is a total order, so that the order of sockets does not show.
 func (e ending) outlasts(other ending) bool {
-	if lasting[e.kind] != lasting[other.kind] {
-		return lasting[e.kind] < lasting[other.kind]
+	timed := func(k Ending) bool { return k == By || k == At }
+	switch a, b := e.rank(), other.rank(); {
+	case a != b && !(timed(e.kind) && timed(other.kind)):
+		return a < b
+	case e.after != other.after && (timed(e.kind) || e.kind == Soon):
+		return e.after > other.after
+	case a != b:
+		return a < b
+	case e.likely != other.likely:
+		return e.likely
 	}
-	return e.after > other.after
+	return e.rule != other.rule && e.rule.why < other.rule.why
 }
 
 func (e ending) public(now time.Time) Outlook {
@@ -117,10 +137,17 @@ func (e ending) public(now time.Time) Outlook {
 		out.Why, out.Claims = e.rule.why, e.rule.claims
 	}
 	if e.kind == At || e.kind == By {
-		at := now.Add(e.after).Truncate(time.Millisecond)
-		out.At = &at
+		out.At = moment(now.Add(e.after).Truncate(time.Millisecond))
 	}
 	return out
+}
+
+// moment leaves out what RFC 3339 can not write.
+func moment(t time.Time) *time.Time {
+	if y := t.Year(); y < 0 || y > 9999 {
+		return nil
+	}
+	return &t
 }
 
 func detailsOf(v *view, g *group) []SocketDetail {
@@ -137,7 +164,10 @@ func detailsOf(v *view, g *group) []SocketDetail {
 		}
 		out = append(out, detail)
 	}
-	sort.SliceStable(out, func(i, j int) bool { return out[i].Age.AtLeastS > out[j].Age.AtLeastS })
+	slices.SortStableFunc(out, func(a, b SocketDetail) int {
+		return cmp.Or(cmp.Compare(b.Age.AtLeastS, a.Age.AtLeastS), strings.Compare(a.Local, b.Local), strings.Compare(a.Remote, b.Remote),
+			cmp.Compare(a.Inode, b.Inode), strings.Compare(a.Cookie, b.Cookie))
+	})
 	return out
 }
 

@@ -9,6 +9,7 @@
 package diagnose
 
 import (
+	"slices"
 	"sort"
 	"time"
 
@@ -47,6 +48,7 @@ func Diagnose(prev, cur *observe.Snapshot, o Options) *Report {
 	weigh(v, groups, findings)
 	relate(v, groups, findings)
 	sortFindings(findings)
+	leadWithListener(findings)
 	return assemble(v, findings, verdicts)
 }
 
@@ -89,6 +91,24 @@ func totals(v *view, verdicts []verdict) Totals {
 		}
 	}
 	return t
+}
+
+// leadWithListener puts what nobody accepted before the other faces of the same
+// hang, if these are no worse (causes.md, "One hang, two faces").
+func leadWithListener(fs []Finding) {
+	for i := range fs {
+		if fs[i].Cause != NeverAccepted || !fs[i].Stuck {
+			continue
+		}
+		first := slices.IndexFunc(fs[:i], func(f Finding) bool {
+			return f.Stuck && f.Severity == fs[i].Severity && f.Cause != NeverAccepted && slices.Contains(fs[i].Related, f.ID)
+		})
+		if first >= 0 {
+			lead := fs[i]
+			copy(fs[first+1:i+1], fs[first:i])
+			fs[first] = lead
+		}
+	}
 }
 
 // sortFindings puts the worst first; the order is the same for the same input.

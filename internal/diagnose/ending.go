@@ -70,18 +70,18 @@ func endingOf(v *view, s *observe.Socket, d verdict) ending {
 }
 
 func closeWaitEnding(v *view, s *observe.Socket, d verdict) ending {
-	l := limitsOf(v, s)
-	peer := peerOf(v, s)
 	switch s.Timer.Kind {
 	case observe.TimerRetransmit:
+		l := limitsOf(v, s)
 		return ending{kind: By, after: retransmissionEnd(s, l, true), rule: ruleRetransmits, likely: !l.own}
 	case observe.TimerProbe:
+		l := limitsOf(v, s)
 		if after, ends := probeEnd(s, l, true); ends {
 			return ending{kind: By, after: after, rule: ruleProbesFail, likely: !l.own}
 		}
 		return ending{kind: Never, rule: ruleZeroWindow}
 	case observe.TimerKeepalive:
-		return keepaliveEnding(s, l, peer, d.age)
+		return keepaliveEnding(s, limitsOf(v, s), peerOf(v, s), d.age)
 	}
 	switch {
 	case d.cause == HalfCloseInUse:
@@ -90,7 +90,8 @@ func closeWaitEnding(v *view, s *observe.Socket, d verdict) ending {
 		return ending{kind: Never, rule: ruleInQueue}
 	case d.cause == Ownerless:
 		return ending{kind: Never, rule: ruleUnowned}
-	case peer.known && !peer.holds:
+	}
+	if peer := peerOf(v, s); peer.known && !peer.holds {
 		return ending{kind: OnWrite, rule: ruleWriteResets}
 	}
 	return ending{kind: Never, rule: ruleNoTimer}
@@ -100,44 +101,76 @@ func closeWaitEnding(v *view, s *observe.Socket, d verdict) ending {
 // depends on the peer, which only a connection within this host shows.
 func keepaliveEnding(s *observe.Socket, l limits, peer peer, a age) ending {
 	next := s.Timer.Expires.Duration()
-	if peer.known {
+	// One probe is always on its way; with two unanswered, whatever the peer holds
+	// it is not reached any more.
+	if peer.known && (!peer.holds || s.Timer.Retries < 2) {
 		if peer.holds {
 			return ending{kind: Never, rule: rulePeerAnswers}
 		}
 		if peer.lingers == 0 {
 			return ending{kind: At, after: next, rule: ruleProbeResets, likely: !l.own}
 		}
-		// Probes before its FIN_WAIT_2 ends are ACKed; the first one after it is not.
-		after := next
-		for range 1024 {
-			if after >= peer.lingers {
-				break
-			}
-			after += l.keepIdle
-		}
-		return ending{kind: At, after: after, rule: ruleProbeResets, likely: !l.own}
+		return ending{kind: At, after: firstProbeAfter(next, peer.lingers, l.keepIdle), rule: ruleProbeResets, likely: !l.own}
 	}
-	// Gone without a trace: cnt probes stay unanswered. Closed: its FIN_WAIT_2
+	// Gone without a trace: its probes stay unanswered. Closed: its FIN_WAIT_2
 	// (taken to last as long as ours would) ends first, then a probe draws a RST.
-	gone := time.Duration(max(l.keepCnt-int(s.Timer.Retries), 0)) * l.keepIntvl
-	closed := l.keepIdle + max(0, l.finTimeout-a.least)
-	return ending{kind: By, after: next + max(gone, closed), rule: ruleKeepalive, likely: true}
+	closed := firstProbeAfter(next, l.finTimeout-a.least, l.keepIdle)
+	return ending{kind: By, after: max(next+probesFail(s, l), closed), rule: ruleKeepalive, likely: true}
+}
+
+// firstProbeAfter is when the first keepalive probe goes out that meets no
+// FIN_WAIT_2 any more: those before are ACKed, and the next is idle away.
+func firstProbeAfter(next, lingers, idle time.Duration) time.Duration {
+	if next < lingers {
+		idle = max(idle, time.Second)
+		next += (lingers - next + idle - 1) / idle * idle
+	}
+	return next
+}
+
+// probesFail is how long after the next firing of the keepalive timer the kernel
+// gives up on a silent peer: when all probes are out, or, where TCP_USER_TIMEOUT
+// is set, when it has passed since the peer was heard (tcp_keepalive_timer).
+func probesFail(s *observe.Socket, l limits) time.Duration {
+	sent := int(s.Timer.Retries)
+	if l.userTimeout == 0 || s.Info == nil {
+		return time.Duration(max(l.keepCnt-sent, 0)) * l.keepIntvl
+	}
+	left := l.userTimeout - s.Info.LastAckRecv.Duration() - s.Timer.Expires.Duration()
+	if left <= 0 && sent > 0 {
+		return 0
+	}
+	intvl := max(l.keepIntvl, time.Second)
+	return max((left+intvl-1)/intvl, 1) * intvl
 }
 
 func finWait2Ending(v *view, s *observe.Socket) ending {
-	l := limitsOf(v, s)
+	tmo := finWait2Life(v, s)
 	switch {
 	case s.Timer.Kind == observe.TimerTimeWait:
 		return ending{kind: At, after: s.Timer.Expires.Duration(), rule: ruleFinWait2}
 	case orphan(s) && s.Timer.Kind == observe.TimerKeepalive:
 		// Longer than 60 s: this timer, then a mini-socket for the rest (tcp_fin_time).
-		return ending{kind: By, after: s.Timer.Expires.Duration() + max(0, l.finTimeout-60*time.Second), rule: ruleFinWait2}
+		return ending{kind: By, after: s.Timer.Expires.Duration() + max(0, tmo-60*time.Second), rule: ruleFinWait2}
 	case orphan(s):
-		return ending{kind: By, after: l.finTimeout, rule: ruleFinWait2, likely: true}
+		return ending{kind: By, after: tmo, rule: ruleFinWait2, likely: true}
 	case s.Timer.Kind == observe.TimerKeepalive:
 		return ending{kind: Never, rule: rulePeerAnswers, likely: true}
 	}
 	return ending{kind: Never, rule: ruleHalfOpen}
+}
+
+// finWait2Life is tcp_fin_time (include/net/tcp.h): how long an orphan stays in
+// FIN_WAIT_2.
+func finWait2Life(v *view, s *observe.Socket) time.Duration {
+	tmo := limitsOf(v, s).finTimeout
+	if s.Options != nil && s.Options.Linger2MS > 0 {
+		tmo = time.Duration(s.Options.Linger2MS) * time.Millisecond
+	}
+	if s.Info != nil {
+		tmo = max(tmo, s.Info.RTO.Duration()*7/2)
+	}
+	return tmo
 }
 
 func closingEnding(v *view, s *observe.Socket) ending {
@@ -171,23 +204,30 @@ type peer struct {
 }
 
 func peerOf(v *view, s *observe.Socket) peer {
-	f := s.Flow()
-	if p := v.finWait2[flowKey{f.Local, f.Remote}]; p != nil {
+	if p := v.peerOnHost(s); p != nil {
 		if orphan(p) {
-			return peer{known: true, lingers: p.Timer.Expires.Duration()}
+			return peer{known: true, lingers: finWait2Ending(v, p).after}
 		}
 		return peer{known: true, holds: true}
 	}
 	// A loopback peer that is in no table of this namespace has gone: every
 	// half-closed socket of an entered namespace is in the snapshot.
-	if n := v.namespaces[s.NetNS]; f.Remote.Addr().IsLoopback() && n != nil && n.Entered && !torn(v) {
+	if n := v.namespaces[s.NetNS]; s.Remote.Addr().Unmap().IsLoopback() && n != nil && n.Entered && !v.torn {
 		return peer{known: true}
 	}
 	return peer{}
 }
 
-func torn(v *view) bool {
-	for _, l := range v.cur.Limits {
+// peerOnHost is the FIN_WAIT_2 end of the connection, if it is on this host.
+func (v *view) peerOnHost(s *observe.Socket) *observe.Socket {
+	if len(v.finWait2) == 0 {
+		return nil
+	}
+	return v.finWait2[flowKeyOf(s)]
+}
+
+func torn(look *observe.Snapshot) bool {
+	for _, l := range look.Limits {
 		if l.Code == observe.LimitTorn {
 			return true
 		}

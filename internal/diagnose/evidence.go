@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/closewait/closewait/internal/observe"
@@ -22,7 +23,7 @@ func evidenceOf(v *view, g *group) []Evidence {
 		out = append(out, Evidence{Fact: fmt.Sprintf(format, args...), Source: source})
 	}
 	add(fromSocket, "%s", queueFact(v, g))
-	if g.services > 0 {
+	if g.services > 1 {
 		add(fromSocket, "they lead to %d different remote ends", g.services)
 	}
 	switch g.key.cause {
@@ -87,13 +88,19 @@ func listenerFacts(v *view, g *group, add addFact) {
 	if int(l.RecvQ) > len(g.members) {
 		add(fromSocket, "%d of the waiting ones are these; the others are still open, or were destroyed and keep their places", len(g.members))
 	}
-	if first, _ := g.at(v, 0); len(v.listenersFor(first)) > 1 {
+	waiting := 0
+	for _, i := range v.listenersFor(l) {
+		if other := &v.cur.Sockets[i]; other.Local == l.Local && other.RecvQ > 0 {
+			waiting++
+		}
+	}
+	if waiting > 1 {
 		add(fromSocket, "several listeners share the port (SO_REUSEPORT); this is the one whose queue is the longest")
 	}
 }
 
 func maskedFacts(v *view, g *group, add addFact) {
-	if g.verdicts[g.members[0]].certain {
+	if confidenceOf(g) == Certain {
 		add(fromSocket, "they were dead at both looks, %s apart", v.interval.Round(time.Millisecond))
 	} else {
 		add(fromSocket, "one look can't tell how long ago the RST came, only that it came after the last ACK")
@@ -113,8 +120,8 @@ func eofIgnoredFacts(v *view, g *group, add addFact) {
 	add(fromSocket, "everything up to and including the FIN was consumed: a read returned zero, or the last one took data and FIN together")
 	answered := 0
 	for i := range g.members {
-		s, d := g.at(v, i)
-		if s.Info != nil && s.Info.BytesSent > 0 && s.Info.LastDataSent.Duration() < d.age.most {
+		s, _ := g.at(v, i)
+		if s.Info != nil && s.Info.BytesSent > 0 && s.Info.LastDataSent < s.Info.LastDataRecv {
 			answered++
 		}
 	}
@@ -147,11 +154,12 @@ func unreadFacts(v *view, g *group, add addFact) {
 func useFacts(v *view, g *group, add addFact) {
 	moved := 0
 	for i := range g.members {
-		if _, d := g.at(v, i); d.certain {
+		s, d := g.at(v, i)
+		if d.before != nil && movedSince(d.before, s) {
 			moved++
 		}
 	}
-	if moved > 0 && v.prev != nil {
+	if moved > 0 {
 		add(fromSocket, "%d of %d moved data between the two looks", moved, len(g.members))
 		return
 	}
@@ -194,7 +202,7 @@ func holderFacts(v *view, g *group, add addFact) {
 	shared := 0
 	for i := range g.members {
 		s, _ := g.at(v, i)
-		if first := s.Holders; len(first) > 1 && first[0].PID != first[len(first)-1].PID {
+		if slices.ContainsFunc(s.Holders, func(h observe.Holder) bool { return h.PID != s.Holders[0].PID }) {
 			shared++
 		}
 	}

@@ -45,8 +45,7 @@ func fullAt(now time.Time, used, limit int, perHour float64) *time.Time {
 	if hours > 24*365 {
 		return nil
 	}
-	at := now.Add(time.Duration(hours * float64(time.Hour))).Truncate(time.Second)
-	return &at
+	return moment(now.Add(time.Duration(hours * float64(time.Hour))).Truncate(time.Second))
 }
 
 // openFiles takes the process of the owner that is nearest to its RLIMIT_NOFILE.
@@ -93,18 +92,27 @@ func localPorts(v *view, g *group, own growth) *Exhaustion {
 		return nil
 	}
 	first, last := portRange(v, g.key.netns)
-	s, _ := g.at(v, 0)
-	local := s.Flow().Local.Addr()
-	used := portsUsed(v, g, local)
-	e := &Exhaustion{
-		Resource: LocalPorts, Of: local.String() + " → " + g.key.service.String(), Used: used, Limit: last - first + 1,
-		At: fullAt(v.now, used, last-first+1, own.perHour),
+	locals := map[netip.Addr]int{}
+	for i := range g.members {
+		s, _ := g.at(v, i)
+		locals[s.Local.Addr().Unmap()]++
 	}
-	return e
+	var worst *Exhaustion
+	for local, n := range locals {
+		used := portsUsed(v, g, local, n)
+		e := &Exhaustion{
+			Resource: LocalPorts, Of: local.String() + " → " + g.key.service.String(), Used: used, Limit: last - first + 1,
+			At: fullAt(v.now, used, last-first+1, own.perHour*float64(n)/float64(len(g.members))),
+		}
+		if worst == nil || e.before(worst) || !worst.before(e) && e.Of < worst.Of {
+			worst = e
+		}
+	}
+	return worst
 }
 
 // portsUsed is what the reader counted, or at least the group's own.
-func portsUsed(v *view, g *group, local netip.Addr) int {
+func portsUsed(v *view, g *group, local netip.Addr, own int) int {
 	if n := v.namespaces[g.key.netns]; n != nil {
 		for _, u := range n.PortUse {
 			if u.Remote == g.key.service.String() && u.Local == local.String() {
@@ -112,11 +120,5 @@ func portsUsed(v *view, g *group, local netip.Addr) int {
 			}
 		}
 	}
-	used := 0
-	for i := range g.members {
-		if s, _ := g.at(v, i); s.Flow().Local.Addr() == local {
-			used++
-		}
-	}
-	return used
+	return own
 }

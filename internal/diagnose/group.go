@@ -86,21 +86,29 @@ func groupSockets(v *view, verdicts []verdict, f Filter) []*group {
 const manyServices = 8
 
 // mergeServices joins groups that differ by their service only, where there are
-// too many of them.
+// too many of them; the stuck ones and their younger twins alike.
 func mergeServices(groups []*group) []*group {
 	byRest := map[groupKey][]*group{}
+	services := map[groupKey]map[netip.AddrPort]bool{}
 	for _, g := range groups {
 		rest := g.key
 		rest.service = netip.AddrPort{}
 		byRest[rest] = append(byRest[rest], g)
+		rest.stuck = false
+		if services[rest] == nil {
+			services[rest] = map[netip.AddrPort]bool{}
+		}
+		services[rest][g.key.service] = true
 	}
 	out := groups[:0]
 	for _, g := range groups {
 		rest := g.key
 		rest.service = netip.AddrPort{}
 		same := byRest[rest]
+		either := rest
+		either.stuck = false
 		switch {
-		case len(same) <= manyServices || g.key.listener >= 0:
+		case len(services[either]) <= manyServices || g.key.listener >= 0:
 			out = append(out, g)
 		case same[0] == g:
 			out = append(out, joined(rest, same))
@@ -139,7 +147,9 @@ func serviceOf(v *view, s *observe.Socket, d *verdict) netip.AddrPort {
 	switch {
 	case d.direction == Inbound:
 		return local
-	case d.direction == Outbound && f.Remote.IsValid():
+	case d.direction == Outbound && !f.Remote.IsValid():
+		return netip.AddrPort{} // a dead descriptor; its own port tells nothing
+	case d.direction == Outbound:
 		return f.Remote
 	case v.sharesLocalPort(s) || !f.Remote.IsValid() || f.Local.Port() < f.Remote.Port():
 		return local

@@ -1,9 +1,9 @@
 package diagnose
 
 import (
+	"net/netip"
 	"time"
 
-	"github.com/closewait/closewait/internal/observe"
 	"github.com/closewait/closewait/tcp"
 )
 
@@ -19,15 +19,16 @@ const enoughArrivals = 3
 
 // growthOf prefers what two looks measured. If the interval was too short for
 // the estimated rate to show in it, the estimate stays: nothing new in a second
-// says little about two a minute.
+// says little about two a minute, and a single one in it would be a rate of 3600
+// an hour. What a torn look lacks has not gone.
 func growthOf(v *view, g *group) growth {
 	estimate := estimateGrowth(v, g)
-	if v.prev == nil {
+	if v.prev == nil || v.torn || torn(v.prev) {
 		return estimate
 	}
 	came, went := moved(v, g)
 	expected := estimate.perHour / 3600 * v.interval.Seconds()
-	if estimate.known && came+went < enoughArrivals && expected < enoughArrivals {
+	if came+went < enoughArrivals && expected < enoughArrivals && (estimate.known || came+went > 0) {
 		return estimate
 	}
 	return growth{known: true, perHour: float64(came-went) / v.interval.Hours(), basis: TwoLooks}
@@ -66,15 +67,19 @@ func estimateGrowth(v *view, g *group) growth {
 
 // moved counts the group's sockets that came and went between the two looks.
 // Those that changed their state only, within the same finding or into masked,
-// are no change: the descriptor is still held.
+// are no change: the descriptor is still held. One that can't be recognised is
+// neither.
 func moved(v *view, g *group) (came, went int) {
 	for _, part := range []*group{g, g.twin} {
 		if part == nil {
 			continue
 		}
 		for i := range part.members {
-			s, _ := part.at(v, i)
-			if before := v.earlier(s); before == nil || !before.State.HalfClosed() && !before.Dead() {
+			s, d := part.at(v, i)
+			if _, ok := keyOf(s); !ok {
+				continue
+			}
+			if before := d.before; before == nil || !before.State.HalfClosed() && !before.Dead() {
 				came++
 			}
 		}
@@ -82,44 +87,79 @@ func moved(v *view, g *group) (came, went int) {
 	return came, v.gone(g.key)
 }
 
-// gone counts the sockets that the first look would have put beside this group
-// and the second does not have.
+// gone counts the sockets that the first look would have put into this group and
+// the second does not have.
 func (v *view) gone(key groupKey) int {
 	if v.left == nil {
-		v.left = map[leftKey]int{}
-		present := make(map[sockKey]bool, len(v.cur.Sockets))
-		for i := range v.cur.Sockets {
-			s := &v.cur.Sockets[i]
-			if k, ok := keyOf(s); ok && (s.State.HalfClosed() || s.Dead()) {
-				present[k] = true
-			}
-		}
-		for i := range v.prev.Sockets {
-			s := &v.prev.Sockets[i]
-			k, ok := keyOf(s)
-			if !ok || present[k] || !s.State.HalfClosed() && !s.Dead() {
-				continue
-			}
-			v.left[leftKeyOf(v, s)]++
-		}
+		v.left = v.leavers()
 	}
-	k := leftKey{key.netns, key.program, key.state, key.direction, key.service.Port()}
-	if key.listener >= 0 {
-		k.program = -1
-	}
-	return v.left[k]
+	return v.left[leftKey{key.cause, key.netns, key.program, key.uid, key.state, key.direction, key.service}]
 }
 
-// leftKey is as much of a group's key as a socket that has gone still shows.
+// leftKey is as much of a group's key as a socket that has gone still shows; a
+// group of many services has none.
 type leftKey struct {
+	cause     Cause
 	netns     uint64
 	program   int32
+	uid       uint32
 	state     tcp.State
 	direction Direction
-	port      uint16
+	service   netip.AddrPort
 }
 
-func leftKeyOf(v *view, s *observe.Socket) leftKey {
-	d := verdict{direction: directionOf(v, s)}
-	return leftKey{s.NetNS, v.programs.ownerOf(s.Holders), s.State, d.direction, serviceOf(v, s, &d).Port()}
+// leavers judges what has gone as the first look saw it: its process may be gone
+// too.
+func (v *view) leavers() map[leftKey]int {
+	out := map[leftKey]int{}
+	gone := v.goneSockets()
+	if len(gone) == 0 {
+		return out
+	}
+	past := newView(nil, v.prev, v.grace)
+	now := v.programs.index()
+	for _, i := range gone {
+		s := &v.prev.Sockets[i]
+		d := judge(past, s)
+		k := keyFor(past, s, &d)
+		if d.program >= 0 {
+			at, ok := now[past.programs.all[d.program].key]
+			if !ok {
+				continue // the program has gone, and with it the finding
+			}
+			k.program = at
+		}
+		left := leftKey{k.cause, k.netns, k.program, k.uid, k.state, k.direction, k.service}
+		out[left]++
+		if left.service != (netip.AddrPort{}) {
+			left.service = netip.AddrPort{}
+			out[left]++
+		}
+	}
+	return out
+}
+
+// goneSockets lists what was half-closed or dead at the first look and is not at
+// the second.
+func (v *view) goneSockets() []int32 {
+	there := make([]bool, len(v.prev.Sockets))
+	for i := range v.cur.Sockets {
+		s := &v.cur.Sockets[i]
+		if !s.State.HalfClosed() && !s.Dead() {
+			continue
+		}
+		if k, ok := keyOf(s); ok {
+			if at, ok := v.before[k]; ok {
+				there[at] = true
+			}
+		}
+	}
+	var out []int32
+	for i := range v.prev.Sockets {
+		s := &v.prev.Sockets[i]
+		if _, ok := keyOf(s); ok && !there[i] && (s.State.HalfClosed() || s.Dead()) {
+			out = append(out, int32(i))
+		}
+	}
+	return out
 }

@@ -56,17 +56,7 @@ func holdersOf(v *view, g *group) (counts map[int32]int, others []int) {
 			counts[h.PID] = len(g.members)
 		}
 	} else {
-		for i := range g.members {
-			s, _ := g.at(v, i)
-			var seen [4]int32 // one process may hold a socket by several descriptors
-			for n, h := range s.Holders {
-				if n > 0 && contains(seen[:min(n, 4)], h.PID) {
-					continue
-				}
-				seen[n%4] = h.PID
-				counts[h.PID]++
-			}
-		}
+		countHolders(v, g, counts)
 	}
 	for pid := range counts {
 		if !v.programs.owns(g.key.program, pid) {
@@ -80,11 +70,29 @@ func holdersOf(v *view, g *group) (counts map[int32]int, others []int) {
 	return counts, others
 }
 
-func contains(pids []int32, pid int32) bool {
-	for _, p := range pids {
-		if p == pid {
-			return true
+// countHolders counts a socket once for a process that has several descriptors
+// of it.
+func countHolders(v *view, g *group, counts map[int32]int) {
+	type tally struct{ n, last int }
+	tallies := map[int32]*tally{}
+	var t *tally
+	pid := int32(0)
+	for i := range g.members {
+		s, _ := g.at(v, i)
+		for _, h := range s.Holders {
+			if t == nil || h.PID != pid { // sockets of one process come in runs
+				t, pid = tallies[h.PID], h.PID
+			}
+			if t == nil {
+				t = &tally{last: -1}
+				tallies[pid] = t
+			}
+			if t.last != i {
+				t.n, t.last = t.n+1, i
+			}
 		}
 	}
-	return false
+	for pid, t := range tallies {
+		counts[pid] = t.n
+	}
 }

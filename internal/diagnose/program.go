@@ -84,6 +84,15 @@ func (ps *programs) ownerOf(holders []observe.Holder) int32 {
 	return ps.member[best]
 }
 
+// index finds a program by its key.
+func (ps *programs) index() map[programKey]int32 {
+	out := make(map[programKey]int32, len(ps.all))
+	for i := range ps.all {
+		out[ps.all[i].key] = int32(i)
+	}
+	return out
+}
+
 // owns reports whether the process belongs to program at.
 func (ps *programs) owns(at int32, pid int32) bool {
 	i, ok := ps.byPID[pid]

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/closewait/closewait/tcp"
@@ -20,17 +21,17 @@ func relate(v *view, groups []*group, findings []Finding) {
 			links[p[0]][p[1]] = true
 		}
 	}
-	for _, faces := range byRoot(groups) {
+	for _, faces := range byRoot(v, groups) {
 		for n, a := range faces {
 			for _, b := range faces[n+1:] {
-				if (groups[a].key.stuck || groups[b].key.stuck) && groups[a].twin != groups[b] {
+				if oneRoot(groups[a], groups[b]) {
 					link(a, b)
 				}
 			}
 		}
 	}
-	for a, b := range bothEnds(v, groups) {
-		link(a, b)
+	for pair := range bothEnds(v, groups) {
+		link(pair[0], pair[1])
 	}
 	for i, others := range links {
 		for j := range others {
@@ -44,23 +45,47 @@ func relate(v *view, groups []*group, findings []Finding) {
 type root struct {
 	program int32
 	netns   uint64
-	port    uint16
 }
 
-// byRoot gathers the groups of one program, namespace and port.
-func byRoot(groups []*group) map[root][]int {
+// byRoot gathers the groups of one program and namespace. What nobody accepted
+// counts for every program that holds the listener: a master and its workers.
+func byRoot(v *view, groups []*group) map[root][]int {
 	out := map[root][]int{}
 	for i, g := range groups {
-		if k := g.key; k.program >= 0 && k.cause != HalfCloseInUse {
-			r := root{k.program, k.netns, k.service.Port()}
+		if g.key.cause == HalfCloseInUse {
+			continue
+		}
+		for _, p := range v.concerned(g.key) {
+			r := root{p, g.key.netns}
 			out[r] = append(out[r], i)
 		}
 	}
 	return out
 }
 
+func (v *view) concerned(k groupKey) []int32 {
+	var out []int32
+	if k.program >= 0 {
+		out = append(out, k.program)
+	}
+	if k.listener >= 0 {
+		for _, h := range v.cur.Sockets[k.listener].Holders {
+			if i, ok := v.programs.byPID[h.PID]; ok && !slices.Contains(out, v.programs.member[i]) {
+				out = append(out, v.programs.member[i])
+			}
+		}
+	}
+	return out
+}
+
+// oneRoot: they share the port too, or one of them leads to many or unknown ones.
+func oneRoot(a, b *group) bool {
+	x, y := a.key.service.Port(), b.key.service.Port()
+	return (a.key.stuck || b.key.stuck) && a.twin != b && (x == y || x == 0 || y == 0)
+}
+
 // bothEnds finds peer-keeps-open groups whose peers are CLOSE_WAIT groups here.
-func bothEnds(v *view, groups []*group) map[int]int {
+func bothEnds(v *view, groups []*group) map[[2]int]bool {
 	keeps := map[flowKey]int{}
 	for i, g := range groups {
 		if g.key.cause != PeerKeepsOpen {
@@ -68,11 +93,10 @@ func bothEnds(v *view, groups []*group) map[int]int {
 		}
 		for m := range g.members {
 			s, _ := g.at(v, m)
-			f := s.Flow()
-			keeps[flowKey{f.Remote, f.Local}] = i
+			keeps[peerKeyOf(s)] = i
 		}
 	}
-	out := map[int]int{}
+	out := map[[2]int]bool{}
 	if len(keeps) == 0 {
 		return out
 	}
@@ -82,10 +106,8 @@ func bothEnds(v *view, groups []*group) map[int]int {
 		}
 		for m := range g.members {
 			s, _ := g.at(v, m)
-			f := s.Flow()
-			if j, ok := keeps[flowKey{f.Local, f.Remote}]; ok {
-				out[i] = j
-				break
+			if j, ok := keeps[flowKeyOf(s)]; ok {
+				out[[2]int{i, j}] = true
 			}
 		}
 	}

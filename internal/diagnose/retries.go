@@ -17,7 +17,7 @@ const (
 // limits is a socket's retransmission and keepalive settings, its own where
 // they are known, else its namespace's, else the kernel's defaults.
 type limits struct {
-	rtoMax              time.Duration
+	rtoMin, rtoMax      time.Duration
 	retries2            int
 	orphanRetries       int
 	finTimeout          time.Duration
@@ -32,16 +32,18 @@ type limits struct {
 func limitsOf(v *view, s *observe.Socket) limits {
 	sys := v.sysctl(s.NetNS)
 	l := limits{
+		rtoMin:        orDuration(sys.RTOMin, rtoBase),
 		rtoMax:        orDuration(sys.RTOMax, defaultRTOMax),
 		retries2:      orInt(sys.Retries2, 15),
 		orphanRetries: sys.OrphanRetries,
 		finTimeout:    orDuration(sys.FinTimeout, 60*time.Second),
 		keepIdle:      orDuration(sys.KeepaliveTime, 7200*time.Second),
 		keepIntvl:     orDuration(sys.KeepaliveIntvl, 75*time.Second),
-		keepCnt:       orInt(sys.KeepaliveProbes, 9),
+		keepCnt:       orInt(min(sys.KeepaliveProbes, 255), 9),
 	}
 	if o := s.Options; o != nil {
 		l.own = true
+		l.rtoMin = orDuration(o.RTOMin, l.rtoMin)
 		l.rtoMax = orDuration(o.RTOMax, l.rtoMax)
 		l.keepIdle = orDuration(o.KeepIdle, l.keepIdle)
 		l.keepIntvl = orDuration(o.KeepIntvl, l.keepIntvl)
@@ -91,14 +93,18 @@ func retransmissionEnd(s *observe.Socket, l limits, owned bool) time.Duration {
 	rto = max(rto, rtoBase)
 	elapsed := time.Duration(0) // since the first firing, at the look
 	if s.Info != nil && s.Timer.Retries > 0 {
-		elapsed = unansweredFor(s)
+		elapsed = unansweredFor(s, l)
 	}
 	fires := s.Timer.Expires.Duration()
 	if s.Timer.Retries == 0 {
 		elapsed = -fires // the first firing is still to come
 	}
 	for range 256 {
-		if elapsed+fires >= limit && elapsed+fires > 0 {
+		past := elapsed + fires
+		if past >= limit && past > 0 {
+			return fires
+		}
+		if gaveUp := !owned && l.orphanRetries == 0 && rto >= l.rtoMax; gaveUp && past >= modelTimeout(0, l.rtoMax) && l.userTimeout == 0 {
 			return fires
 		}
 		rto = min(2*rto, l.rtoMax)
@@ -125,10 +131,28 @@ func retriesFor(s *observe.Socket, l limits, owned bool) int {
 }
 
 // probeEnd is how long until the kernel gives up probing a zero window, and
-// whether it ever does: an owned socket's probes end only when retries2 of them
+// whether it ever does. TCP_USER_TIMEOUT counts from the first probe, answered
+// or not (tcp_probe_timer).
+func probeEnd(s *observe.Socket, l limits, owned bool) (time.Duration, bool) {
+	after, ends := probesEnd(s, l, owned)
+	if l.userTimeout == 0 || s.Info == nil {
+		return after, ends
+	}
+	fires := s.Timer.Expires.Duration()
+	limit := fires + l.userTimeout
+	if s.Info.Backoff > 0 {
+		limit = max(fires, l.userTimeout-unansweredFor(s, l))
+	}
+	if ends {
+		limit = min(limit, after)
+	}
+	return limit, true
+}
+
+// probesEnd is the same by the number of probes: an owned socket's probes end only when retries2 of them
 // in a row go unanswered; an orphan's also when their back-off reaches its
 // maximum (tcp_probe_timer).
-func probeEnd(s *observe.Socket, l limits, owned bool) (time.Duration, bool) {
+func probesEnd(s *observe.Socket, l limits, owned bool) (time.Duration, bool) {
 	unanswered := int(s.Timer.Retries)
 	if owned && unanswered < 2 { // one probe is always on its way
 		return 0, false
@@ -137,12 +161,12 @@ func probeEnd(s *observe.Socket, l limits, owned bool) (time.Duration, bool) {
 	if s.Info != nil {
 		backoff, rto = int(s.Info.Backoff), max(s.Info.RTO.Duration(), rtoBase)
 	}
-	backedOff := func() time.Duration { return min(rto<<min(backoff, 12), l.rtoMax) }
+	wait := func() time.Duration { return backedOff(rto, uint8(min(backoff, 255)), l.rtoMax) }
 	fires := s.Timer.Expires.Duration()
 	for range 256 {
 		most := l.retries2
 		if !owned {
-			alive := backedOff() < l.rtoMax
+			alive := wait() < l.rtoMax
 			most = l.orphanRetries
 			if most == 0 && alive {
 				most = 8
@@ -162,7 +186,7 @@ func probeEnd(s *observe.Socket, l limits, owned bool) (time.Duration, bool) {
 		if backoff < l.retries2 {
 			backoff++
 		}
-		fires += backedOff()
+		fires += wait()
 	}
 	return fires, true
 }

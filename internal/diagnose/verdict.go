@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"sync"
 	"time"
 
 	"github.com/closewait/closewait/internal/observe"
@@ -16,6 +17,7 @@ type verdict struct {
 	listener  int32 // index of the LISTEN socket that holds it, never-accepted only; else -1
 	program   int32 // index of the owning program, -1 for none
 	age       age
+	before    *observe.Socket // the same one in the first of two looks; else nil
 	ends      ending
 }
 
@@ -37,11 +39,21 @@ const promptAnswer = 2 * time.Second
 // judgeAll decides on every socket of the view, by index.
 func judgeAll(v *view) []verdict {
 	out := make([]verdict, len(v.cur.Sockets))
-	for i := range v.cur.Sockets {
-		out[i] = judge(v, &v.cur.Sockets[i])
+	var wg sync.WaitGroup
+	for from := 0; from < len(out); from += judgedTogether {
+		wg.Go(func() {
+			for i := from; i < min(from+judgedTogether, len(out)); i++ {
+				out[i] = judge(v, &v.cur.Sockets[i])
+			}
+		})
 	}
+	wg.Wait()
 	return out
 }
+
+// judgedTogether is how many sockets one goroutine judges. A verdict depends on
+// no other, and judging only reads the view.
+const judgedTogether = 8192
 
 func judge(v *view, s *observe.Socket) verdict {
 	d := verdict{listener: -1, program: -1}
@@ -49,15 +61,16 @@ func judge(v *view, s *observe.Socket) verdict {
 		return d
 	}
 	d.direction = directionOf(v, s)
-	d.age = ageOf(v, s)
+	d.before = v.earlier(s)
+	d.age = ageOf(v, s, d.before)
 	d.program = v.programs.ownerOf(s.Holders)
 	switch s.State {
 	case tcp.CloseWait:
 		d.cause, d.certain = closeWaitCause(v, s, &d)
 	case tcp.FinWait2:
-		d.cause, d.certain = finWait2Cause(v, s)
+		d.cause, d.certain = finWait2Cause(v, s, &d)
 	case tcp.Closed:
-		d.cause, d.certain = Masked, v.earlier(s) != nil && v.earlier(s).State == tcp.Closed
+		d.cause, d.certain = Masked, d.before != nil && d.before.State == tcp.Closed
 	default:
 		d.cause, d.certain = closingCause(s), true
 	}
@@ -99,37 +112,59 @@ func closeWaitCause(v *view, s *observe.Socket, d *verdict) (Cause, bool) {
 	if s.Inode == 0 && len(s.Holders) == 0 {
 		return withoutFile(v, s, d)
 	}
-	if len(s.Holders) == 0 && v.ownersSeen {
+	if len(s.Holders) == 0 && v.ownersSeen && !s.Unsettled {
 		return Ownerless, !v.someHidden
 	}
-	if s.SendQ > 0 && (s.Timer.Kind == observe.TimerRetransmit || s.Timer.Kind == observe.TimerProbe) {
+	if d.before != nil && d.before.State == s.State && acked(d.before, s) {
+		return HalfCloseInUse, true // also where some is on its way
+	}
+	if blocked(v, s) {
 		return SendBlocked, true
 	}
 	if s.MPTCP { // the kernel shows a zero Recv-Q even when the end is unread
 		return EOFIgnored, false
 	}
-	if used, certain := stillSending(v, s, d.age); used {
+	if used, certain := stillSending(v, s, d); used {
 		return HalfCloseInUse, certain
 	}
 	return unreadCause(s, d)
 }
 
+// blocked: the peer does not take what is queued. Data that was sent within the
+// grace period and never had to be sent again is merely on its way: until its ACK
+// comes a retransmission timer runs on every busy connection.
+func blocked(v *view, s *observe.Socket) bool {
+	switch {
+	case s.SendQ == 0:
+		return false
+	case s.Timer.Kind == observe.TimerProbe:
+		return true
+	}
+	onItsWay := s.Timer.Retries == 0 && s.Info != nil && s.Info.LastDataSent.Duration() < v.grace
+	return s.Timer.Kind == observe.TimerRetransmit && !onItsWay
+}
+
 // withoutFile: no descriptor exists. Either it waits in an accept queue or the
 // kernel itself holds it.
 func withoutFile(v *view, s *observe.Socket, d *verdict) (Cause, bool) {
-	waiting, others := int32(-1), 0
+	waiting, others, fit := int32(-1), 0, 0
 	for _, i := range v.listenersFor(s) {
 		l := &v.cur.Sockets[i]
 		if l.RecvQ == 0 {
 			continue
 		}
-		others++
-		if waiting < 0 || l.RecvQ > v.cur.Sockets[waiting].RecvQ {
-			waiting = i
+		switch n := fitness(l, s); {
+		case n > fit:
+			waiting, others, fit = i, 1, n
+		case n == fit:
+			others++
+			if longer(l, &v.cur.Sockets[waiting]) {
+				waiting = i
+			}
 		}
 	}
 	if waiting < 0 {
-		return Ownerless, true
+		return Ownerless, d.before != nil // in one look it may be on its way out of a queue
 	}
 	d.listener = waiting
 	d.direction = Inbound
@@ -137,28 +172,65 @@ func withoutFile(v *view, s *observe.Socket, d *verdict) (Cause, bool) {
 	return NeverAccepted, others == 1 // several listeners share the port: which one is inference
 }
 
+// fitness is which of several listeners the kernel gives a connection to: that of
+// the very address before a wildcard, and one of its family before another
+// (compute_score in net/ipv4/inet_hashtables.c).
+func fitness(l, s *observe.Socket) int {
+	switch addr := s.Local.Addr().Unmap(); {
+	case !l.Local.Addr().IsUnspecified():
+		return 3
+	case l.Local.Addr().Is4() == addr.Is4():
+		return 2
+	}
+	return 1
+}
+
+// longer orders listeners of one fitness by their queues, in every snapshot alike.
+func longer(a, b *observe.Socket) bool {
+	if a.RecvQ != b.RecvQ {
+		return a.RecvQ > b.RecvQ
+	}
+	return a.Inode < b.Inode
+}
+
+// acked reports whether the peer took data between the two looks.
+func acked(before, s *observe.Socket) bool {
+	return before.Info != nil && s.Info != nil && s.Info.BytesAcked > before.Info.BytesAcked
+}
+
+// movedSince reports whether data moved, either way, between the two looks.
+// Retransmissions count as sent: send-blocked is decided before.
+func movedSince(before, s *observe.Socket) bool {
+	if before.State != s.State || before.Info == nil || s.Info == nil {
+		return false
+	}
+	if s.State == tcp.FinWait2 { // what came and was not all left unread
+		came := s.Info.BytesReceived - before.Info.BytesReceived
+		return s.Info.BytesReceived > before.Info.BytesReceived && came+uint64(before.RecvQ) > uint64(s.RecvQ)
+	}
+	// Stepping over the FIN alone (1 to 0) is no use of the connection.
+	read := s.RecvQ < before.RecvQ && before.RecvQ > 1
+	return s.Info.BytesSent > before.Info.BytesSent || acked(before, s) || read
+}
+
 // stillSending reports whether the connection is a simplex one in use (C5): data
 // was sent, or ACKed, after the FIN and within the grace period.
-func stillSending(v *view, s *observe.Socket, a age) (used, certain bool) {
+func stillSending(v *view, s *observe.Socket, d *verdict) (used, certain bool) {
 	if s.Info == nil {
 		return false, false
 	}
-	if before := v.earlier(s); before != nil && before.State == s.State && before.Info != nil {
-		moved := s.Info.BytesSent > before.Info.BytesSent || s.Info.BytesAcked > before.Info.BytesAcked
-		read := s.RecvQ < before.RecvQ // the application reads: it is alive
-		if moved || read {
-			return true, true
-		}
+	if d.before != nil && movedSince(d.before, s) {
+		return true, true
 	}
 	sent := s.Info.LastDataSent.Duration()
 	if s.Info.BytesSent == 0 || sent >= v.grace {
 		return false, false
 	}
 	// What was sent before the FIN can have come is the request, not an answer.
-	if a.bounded && sent >= a.most {
+	if d.age.bounded && sent >= d.age.most {
 		return false, false
 	}
-	return true, sent+sameMoment < a.least
+	return true, sent+sameMoment < d.age.least
 }
 
 // unreadCause decides by what waits in the receive queue.
@@ -178,10 +250,15 @@ func unreadCause(s *observe.Socket, d *verdict) (Cause, bool) {
 	if unread > farewellLimit {
 		return DataUnread, true
 	}
+	farewell := maybeFarewell(s, d, unread)
 	if s.Info.BytesReceived <= unread+1 { // it never read anything
-		return DataUnread, true
+		// What was asked for is the answer; what a client says unasked is a request.
+		asked := s.Info.BytesSent > 0 || d.direction == Inbound
+		if asked || !farewell {
+			return DataUnread, !farewell
+		}
 	}
-	if !maybeFarewell(s, d, unread) {
+	if !farewell {
 		return DataUnread, false
 	}
 	return EOFUnread, false
@@ -206,22 +283,21 @@ func withFIN(s *observe.Socket, a age) bool {
 }
 
 // finWait2Cause: our FIN is ACKed, the peer's has not come.
-func finWait2Cause(v *view, s *observe.Socket) (Cause, bool) {
+func finWait2Cause(v *view, s *observe.Socket, d *verdict) (Cause, bool) {
 	if orphan(s) {
 		return OrphanDraining, true
 	}
-	if len(s.Holders) == 0 && v.ownersSeen {
+	if len(s.Holders) == 0 && v.ownersSeen && !s.Unsettled {
 		return Ownerless, !v.someHidden
 	}
-	if before := v.earlier(s); before != nil && before.Info != nil && s.Info != nil &&
-		s.Info.BytesReceived > before.Info.BytesReceived {
+	if d.before != nil && movedSince(d.before, s) {
 		return HalfCloseInUse, true
+	}
+	if s.Info != nil && s.Info.BytesReceived > 0 && s.Info.LastDataRecv.Duration() < v.grace {
+		return HalfCloseInUse, false // what just came may not have been read yet
 	}
 	if s.RecvQ > 0 {
 		return DataUnread, true
-	}
-	if s.Info != nil && s.Info.BytesReceived > 0 && s.Info.LastDataRecv.Duration() < v.grace {
-		return HalfCloseInUse, false
 	}
 	return PeerKeepsOpen, true
 }

@@ -8,8 +8,9 @@ import (
 	"github.com/closewait/closewait/tcp"
 )
 
-// view is one or two snapshots with the indexes that judging needs. One
-// goroutine uses it, for one diagnosis.
+// view is one or two snapshots with the indexes that judging needs, for one
+// diagnosis. Judging only reads it, from several goroutines; what follows is the
+// work of one.
 type view struct {
 	cur      *observe.Snapshot
 	prev     *observe.Snapshot // nil for one look
@@ -22,7 +23,9 @@ type view struct {
 	listeners  map[portKey][]int32         // indexes of LISTEN sockets
 	finWait2   map[flowKey]*observe.Socket // by the peer's (reversed) flow
 	ports      map[uint64]*portCounts      // by namespace
+	torn       bool                        // a dump of this look was interrupted each time
 	before     map[sockKey]int32           // index in prev.Sockets
+	entered    map[uint64]bool             // namespaces that the first look entered
 	left       map[leftKey]int             // what the second look has no more; nil until asked
 	ownersSeen bool                        // every process's descriptors were listed,
 	someHidden bool                        // but for single ones that refuse anybody
@@ -38,8 +41,23 @@ type sockKey struct {
 	cookie bool
 }
 
+// flowKey names a connection within the host. Loopback addresses mean another
+// connection in each namespace; others may lead from one namespace to the next.
 type flowKey struct {
+	ns            uint64 // 0 unless remote is a loopback address
 	local, remote netip.AddrPort
+}
+
+// flowKeyOf is the connection as s sees it, peerKeyOf as its peer does.
+func flowKeyOf(s *observe.Socket) flowKey { return newFlowKey(s.NetNS, s.Flow()) }
+
+func peerKeyOf(s *observe.Socket) flowKey { return newFlowKey(s.NetNS, s.Flow().Reverse()) }
+
+func newFlowKey(ns uint64, f tcp.Flow) flowKey {
+	if !f.Local.Addr().IsLoopback() && !f.Remote.Addr().IsLoopback() {
+		ns = 0
+	}
+	return flowKey{ns, f.Local, f.Remote}
 }
 
 func newView(prev, cur *observe.Snapshot, grace time.Duration) *view {
@@ -61,18 +79,27 @@ func newView(prev, cur *observe.Snapshot, grace time.Duration) *view {
 			v.someHidden = true
 		}
 	}
+	v.torn = torn(cur)
+	halfClosed := map[uint64]int{}
+	for i := range cur.Sockets {
+		if s := &cur.Sockets[i]; s.State.HalfClosed() {
+			halfClosed[s.NetNS]++
+		}
+	}
+	for ns, n := range halfClosed {
+		v.ports[ns] = newPortCounts(n)
+	}
 	for i := range cur.Sockets {
 		s := &cur.Sockets[i]
 		if s.State.HalfClosed() {
-			v.countPorts(s)
+			v.ports[s.NetNS].count(s)
 		}
 		switch s.State {
 		case tcp.Listen:
 			k := portKey{s.NetNS, s.Local.Port()}
 			v.listeners[k] = append(v.listeners[k], int32(i))
 		case tcp.FinWait2:
-			f := s.Flow()
-			v.finWait2[flowKey{f.Remote, f.Local}] = s
+			v.finWait2[peerKeyOf(s)] = s
 		}
 	}
 	v.programs = newPrograms(cur.Processes)
@@ -88,6 +115,10 @@ func (v *view) indexPrevious() {
 		return
 	}
 	v.interval = v.cur.TakenAt.Sub(v.prev.TakenAt)
+	v.entered = make(map[uint64]bool, len(v.prev.Namespaces))
+	for i := range v.prev.Namespaces {
+		v.entered[v.prev.Namespaces[i].ID] = v.prev.Namespaces[i].Entered
+	}
 	v.before = make(map[sockKey]int32, len(v.prev.Sockets))
 	for i := range v.prev.Sockets {
 		if k, ok := keyOf(&v.prev.Sockets[i]); ok {
@@ -109,10 +140,19 @@ func (v *view) earlier(s *observe.Socket) *observe.Socket {
 	if !ok {
 		return nil
 	}
-	return &v.prev.Sockets[i]
+	before := &v.prev.Sockets[i]
+	if !k.cookie && !sameAddresses(before, s) {
+		return nil
+	}
+	return before
 }
 
-// keyOf names a socket across looks. Inode numbers may be used again, but not
+// sameAddresses: a dead descriptor has lost its remote address.
+func sameAddresses(a, b *observe.Socket) bool {
+	return a.Local == b.Local && (a.Remote == b.Remote || !a.Remote.IsValid() || !b.Remote.IsValid())
+}
+
+// keyOf names a socket across looks. Inode numbers may be used again, but hardly
 // within the time between two looks by a socket with the same addresses; the
 // cookie is preferred because it is never used again.
 func keyOf(s *observe.Socket) (sockKey, bool) {
@@ -169,21 +209,42 @@ func (v *view) sysctl(ns uint64) observe.Sysctl {
 }
 
 // portCounts counts half-closed sockets by their local and by their remote port.
-type portCounts struct{ local, remote [1 << 16]uint16 }
+type portCounts struct{ local, remote portCount }
 
-func (v *view) countPorts(s *observe.Socket) {
-	c := v.ports[s.NetNS]
-	if c == nil {
-		c = new(portCounts)
-		v.ports[s.NetNS] = c
+// portCount is a table where a namespace has many sockets, and a map where it
+// has few: a host may have a thousand namespaces.
+type portCount struct {
+	many []int32
+	few  map[uint16]int32
+}
+
+const manySockets = 1 << 12
+
+func newPortCounts(sockets int) *portCounts {
+	if sockets < manySockets {
+		return &portCounts{portCount{few: map[uint16]int32{}}, portCount{few: map[uint16]int32{}}}
 	}
-	up := func(n *uint16) {
-		if *n < 1<<16-1 {
-			*n++
-		}
+	return &portCounts{portCount{many: make([]int32, 1<<16)}, portCount{many: make([]int32, 1<<16)}}
+}
+
+func (c *portCounts) count(s *observe.Socket) {
+	c.local.up(s.Local.Port())
+	c.remote.up(s.Remote.Port())
+}
+
+func (c *portCount) up(port uint16) {
+	if c.many != nil {
+		c.many[port]++
+		return
 	}
-	up(&c.local[s.Local.Port()])
-	up(&c.remote[s.Remote.Port()])
+	c.few[port]++
+}
+
+func (c *portCount) of(port uint16) int32 {
+	if c.many != nil {
+		return c.many[port]
+	}
+	return c.few[port]
 }
 
 // sharesLocalPort reports whether the half-closed sockets have the local port in
@@ -194,6 +255,6 @@ func (v *view) sharesLocalPort(s *observe.Socket) bool {
 	if c == nil {
 		return false
 	}
-	n := c.local[s.Local.Port()]
-	return n > 1 && n > c.remote[s.Remote.Port()]
+	n := c.local.of(s.Local.Port())
+	return n > 1 && n > c.remote.of(s.Remote.Port())
 }

@@ -39,6 +39,9 @@ type Socket struct {
 	Options *Options `json:"options,omitempty"`
 	// Holders are the descriptors that refer to this socket.
 	Holders []Holder `json:"holders,omitempty"`
+	// Unsettled: the process that held it ended, or became another program, during
+	// the look, so that nobody can be named. It is not ownerless for that.
+	Unsettled bool `json:"unsettled,omitempty"`
 }
 
 // Holder is one descriptor of one process.
