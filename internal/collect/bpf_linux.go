@@ -2,6 +2,8 @@ package collect
 
 import (
 	"context"
+	"errors"
+	"os"
 
 	"github.com/closewait/closewait/internal/kernel/bpfiter"
 	"github.com/closewait/closewait/internal/kernel/netns"
@@ -20,28 +22,58 @@ func (r *bpfReader) name() string { return "bpf" }
 
 func (r *bpfReader) close() { _ = r.iterators.Close() }
 
+// read passes over the descriptors and over the namespaces' tables at the same
+// time, each on a processor of its own; the two halves are joined afterwards.
 func (r *bpfReader) read(ctx context.Context, s *survey) error {
-	strays := map[uint64]observe.Holder{} // namespace → a descriptor that leads to it
-	err := r.iterators.Owned(func(rec *bpfiter.Record) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	beside, done := s.beside(), make(chan error, 1)
+	go func() { done <- r.readSpaces(ctx, beside, beside.spaces) }()
+	strays, err := r.readOwned(ctx, s)
+	if err != nil {
+		cancel()
+		<-done
+		return err
+	}
+	if err := <-done; err != nil {
+		return err
+	}
+	s.join(beside)
+	listed := len(s.spaces)
+	for id, ways := range strays {
+		s.openStray(id, ways...)
+	}
+	if err := r.readSpaces(ctx, s, s.spaces[listed:]); err != nil {
+		return err
+	}
+	return s.settleSuspects(ctx)
+}
+
+// readOwned reads the sockets that a process holds. It returns the namespaces
+// that are in no list, each with some descriptors that lead to it.
+func (r *bpfReader) readOwned(ctx context.Context, s *survey) (strays map[uint64][]observe.Holder, err error) {
+	strays = map[uint64][]observe.Holder{}
+	err = r.iterators.Owned(func(rec *bpfiter.Record) error {
 		if rec.Subflow {
 			return ctx.Err()
 		}
 		h := observe.Holder{PID: rec.PID, FD: rec.FD}
 		if s.spaceOf[uint64(rec.NetNS)] == nil {
-			strays[uint64(rec.NetNS)] = h
+			if ways := strays[uint64(rec.NetNS)]; len(ways) < manyWays {
+				strays[uint64(rec.NetNS)] = append(ways, h)
+			}
 		}
 		if rec.Kind == bpfiter.KindSocket {
-			s.hold(s.add(s.fromRecord(rec)), h)
+			socket := s.fromRecord(rec)
+			s.hold(s.add(&socket), h)
 		}
 		return ctx.Err()
 	})
-	if err != nil {
-		return err
-	}
-	for id, h := range strays {
-		s.openStray(id, h)
-	}
-	for _, sp := range s.spaces {
+	return strays, err
+}
+
+func (r *bpfReader) readSpaces(ctx context.Context, s *survey, spaces []*space) error {
+	for _, sp := range spaces {
 		if err := s.enter(sp, func() error { return r.readSpace(ctx, s, sp) }); err != nil {
 			return err
 		}
@@ -53,22 +85,25 @@ func (r *bpfReader) read(ctx context.Context, s *survey) error {
 func (r *bpfReader) readSpace(ctx context.Context, s *survey, sp *space) error {
 	s.measure(sp)
 	err := r.iterators.Unowned(func(rec *bpfiter.Record) error {
-		if rec.Subflow {
-			return ctx.Err()
-		}
-		if rec.Kind == bpfiter.KindSocket {
-			s.add(s.fromRecord(rec))
-		} else if _, ok := s.byCookie[rec.Cookie]; !ok {
-			// It has a file and nobody was seen to hold it: a full row comes from
-			// sock_diag if that proves true.
-			s.suspect(sp, rec.Cookie)
+		switch {
+		case rec.Subflow:
+		case rec.Kind == bpfiter.KindSocket:
+			socket := s.fromRecord(rec)
+			s.add(&socket)
+		default:
+			sp.held = append(sp.held, rec.Cookie)
 		}
 		return ctx.Err()
 	})
 	if err != nil {
 		return err
 	}
-	return s.readSuspects(ctx, sp)
+	conn, err := sockdiag.Dial(0)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return s.dumpMultipath(ctx, conn, sp)
 }
 
 // holders repeats the pass over the descriptors.
@@ -83,32 +118,59 @@ func (r *bpfReader) holders(ctx context.Context, _ *survey, inodes map[uint64]bo
 	return found, err
 }
 
+// manyWays is how many descriptors are tried to get into one namespace: some may
+// be those of a child that is about to exec, and close them.
+const manyWays = 16
+
 // openStray opens a namespace that is in no list: only a descriptor of it, or a
-// socket in it, keeps it alive.
-func (s *survey) openStray(id uint64, h observe.Holder) {
+// socket in it, keeps it alive. The first way that leads there will do.
+func (s *survey) openStray(id uint64, ways ...observe.Holder) {
+	if s.spaceOf[id] != nil {
+		return // another descriptor has led there
+	}
+	var failed error
+	for _, h := range ways {
+		f, err := strayThrough(id, h)
+		if err == nil {
+			s.discover(id, f)
+			return
+		}
+		failed = err
+	}
+	if failed != nil && !errors.Is(failed, netns.ErrGone) {
+		s.limits.add(observe.LimitNetNS, id, "a network namespace that only a descriptor keeps could not be entered: "+failed.Error())
+	}
+}
+
+// strayThrough opens the namespace through a descriptor of it, or of a socket in
+// it. netns.ErrGone means that it leads there no more.
+func strayThrough(id uint64, h observe.Holder) (*os.File, error) {
 	process, err := pidfd.Open(int(h.PID))
 	if err != nil {
-		return // gone, and the descriptor with it
+		return nil, netns.ErrGone // and the descriptor with it
 	}
 	defer process.Close()
 	f, err := process.File(int(h.FD))
 	if err != nil {
-		s.limits.add(observe.LimitNetNS, id, "a network namespace that only a descriptor keeps could not be entered: "+err.Error())
-		return
+		return nil, err
 	}
 	if got, err := netns.Identify(f); err == nil {
 		if got == id {
-			s.discover(id, f)
-			return
+			return f, nil
 		}
-	} else if ns, got, err := netns.OfSocket(int(f.Fd())); err == nil {
-		if got == id {
-			s.discover(id, ns)
-		} else {
-			_ = ns.Close()
-		}
+		_ = f.Close()
+		return nil, netns.ErrGone
 	}
-	_ = f.Close()
+	defer f.Close()
+	ns, got, err := netns.OfSocket(int(f.Fd()))
+	if err != nil {
+		return nil, err
+	}
+	if got != id {
+		_ = ns.Close()
+		return nil, netns.ErrGone
+	}
+	return ns, nil
 }
 
 // halfClosed are the states whose sockets a report is about.

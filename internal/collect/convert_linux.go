@@ -20,6 +20,9 @@ func (s *survey) fromRecord(r *bpfiter.Record) observe.Socket {
 	if r.Timer == 0 {
 		out.Timer = observe.Timer{}
 	}
+	if r.State == tcp.Closed { // what a dead connection left in its queues BPF alone sees whole
+		out.RecvQ, out.SendQ, out.Shutdown = 0, 0, 0
+	}
 	if !r.HasTCP {
 		return out
 	}
@@ -32,12 +35,21 @@ func (s *survey) fromRecord(r *bpfiter.Record) observe.Socket {
 	if out.MPTCP {
 		return out // its options are its subflows'
 	}
-	out.Options = s.options.put(observe.Options{
+	out.Options = s.optionsLike(observe.Options{
 		KeepAlive: r.KeepAlive, KeepIdle: observe.Millis(r.KeepIdle), KeepIntvl: observe.Millis(r.KeepIntvl), KeepCnt: r.KeepProbes,
 		UserTimeout: observe.Millis(r.UserTimeout), Linger2MS: r.Linger2,
 		RTOMin: observe.Millis(r.RTOMin), RTOMax: observe.Millis(r.RTOMax), RetransSince: observe.Millis(r.RetransAge),
 	})
 	return out
+}
+
+// optionsLike returns options that are nowhere changed, so that sockets may
+// share them: those of one program are mostly the same.
+func (s *survey) optionsLike(o observe.Options) *observe.Options {
+	if s.lastOptions == nil || *s.lastOptions != o {
+		s.lastOptions = s.options.put(o)
+	}
+	return s.lastOptions
 }
 
 // fromRow converts a sock_diag row. Times are microseconds there for the RTO.
@@ -71,7 +83,7 @@ func (s *survey) fromCopy(c *pidfd.Socket) observe.Socket {
 	i := &c.Info
 	out := observe.Socket{
 		NetNS: c.NetNS, Inode: c.Inode, Cookie: c.Cookie, State: i.State, UID: c.UID,
-		Local: c.Local, Remote: c.Remote, RecvQ: c.Unread,
+		Local: c.Local, Remote: c.Remote,
 		Info: s.infos.put(observe.Info{
 			LastDataSent: observe.Millis(i.LastDataSent), LastDataRecv: observe.Millis(i.LastDataRecv), LastAckRecv: observe.Millis(i.LastAckRecv),
 			BytesReceived: i.BytesReceived, BytesSent: i.BytesSent, BytesAcked: i.BytesAcked,

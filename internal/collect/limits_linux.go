@@ -2,7 +2,8 @@ package collect
 
 import (
 	"fmt"
-	"os"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/closewait/closewait/internal/observe"
 )
@@ -17,7 +18,7 @@ type limits struct {
 	dropped int
 	// unlisted are processes whose descriptors could not be listed, unprobed those
 	// whose dead descriptors could not be told, undescribed those whose files were
-	// partly closed; lost counts holders that ended or changed.
+	// partly closed; lost counts sockets whose holder ended or changed.
 	unlisted, unprobed []int
 	undescribed        []int
 	lost               int
@@ -47,8 +48,8 @@ func (l *limits) all(note string) []observe.Limit {
 			"masked leaks (dead descriptors) of %s could not be looked for; %s", processes(l.unprobed), wayIn())})
 	}
 	if l.lost > 0 {
-		out = append(out, observe.Limit{Code: observe.LimitOwners, Text: fmt.Sprintf(
-			"%d descriptors changed hands during the look (a process ended, or became another program), so their owner is left out; look again", l.lost)})
+		out = append(out, observe.Limit{Code: observe.LimitProcess, Text: fmt.Sprintf(
+			"%s changed hands during the look (a process ended, or became another program), so nobody is named as owner; look again", sockets(l.lost))})
 	}
 	if len(l.undescribed) > 0 {
 		out = append(out, observe.Limit{Code: observe.LimitProcess, PIDs: first(l.undescribed), Text: fmt.Sprintf(
@@ -63,6 +64,13 @@ func (l *limits) all(note string) []observe.Limit {
 	return out
 }
 
+func sockets(n int) string {
+	if n == 1 {
+		return "a socket"
+	}
+	return fmt.Sprintf("%d sockets", n)
+}
+
 func processes(pids []int) string {
 	if len(pids) == 1 {
 		return fmt.Sprintf("process %d", pids[0])
@@ -70,7 +78,13 @@ func processes(pids []int) string {
 	return fmt.Sprintf("%d processes", len(pids))
 }
 
-func privileged() bool { return os.Geteuid() == 0 }
+// privileged reports whether a refusal is the exception: with CAP_SYS_PTRACE it
+// is, and root in a container may lack that.
+func privileged() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var sets [2]unix.CapUserData
+	return unix.Capget(&header, &sets[0]) == nil && sets[0].Effective&(1<<unix.CAP_SYS_PTRACE) != 0
+}
 
 // wayIn says how to see more: root is refused only by a process that has more
 // capabilities than the caller (kernel/ptrace.c), or by a security module.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/closewait/closewait/internal/kernel/bpfiter"
@@ -21,11 +22,18 @@ func Look(ctx context.Context, o Options) (*observe.Snapshot, error) {
 		return nil, fmt.Errorf("look at this host: %w", err)
 	}
 	s := newSurvey(fs, begun, o.window())
+	if count, err := fs.Counters(); err == nil {
+		s.expect(count.Alloc)
+	}
 	r, err := openReader(o, s)
 	if err != nil {
 		return nil, err
 	}
 	defer r.close()
+	if confined(o.ProcRoot) {
+		s.limits.add(observe.LimitOwners, 0,
+			"processes outside closewait's own pid namespace can't be seen, so who owns some sockets is not known; run it in the host's pid namespace (docker run --pid=host)")
+	}
 	listing, err := netns.List(netns.Options{ProcRoot: o.ProcRoot})
 	if err != nil {
 		return nil, fmt.Errorf("look at this host: %w", err)
@@ -56,6 +64,23 @@ type reader interface {
 	close()
 }
 
+// hostPIDs is the host's pid namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h).
+const hostPIDs = "pid:[4026531836]"
+
+// confined reports whether /proc is of a pid namespace below the host's. It then
+// shows that one's processes only, and not by the kernel's own pids.
+func confined(procRoot string) bool {
+	if procRoot == "" {
+		procRoot = "/proc"
+	}
+	for _, process := range []string{"1", "self"} { // the first of the namespace may refuse to tell
+		if ns, err := os.Readlink(procRoot + "/" + process + "/ns/pid"); err == nil {
+			return ns != hostPIDs
+		}
+	}
+	return false
+}
+
 // openReader chooses. Falling back from a reader that was asked for by name is
 // an error: who names one wants it.
 func openReader(o Options, s *survey) (reader, error) {
@@ -65,6 +90,12 @@ func openReader(o Options, s *survey) (reader, error) {
 	case "", "auto", "bpf":
 	default:
 		return nil, fmt.Errorf("unknown reader %q: use auto, bpf or procfs", o.Reader)
+	}
+	if confined(o.ProcRoot) {
+		if o.Reader == "bpf" {
+			return nil, errors.New("use the bpf reader: this process lives in a pid namespace of its own, where BPF tells the host's pids and /proc does not; run it in the host's (docker run --pid=host), or use --reader procfs")
+		}
+		return &procReader{fs: s.fs}, nil
 	}
 	iterators, err := bpfiter.Open(bpfiter.Options{Window: s.window})
 	if err == nil {

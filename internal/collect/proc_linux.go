@@ -180,9 +180,12 @@ func (r *procReader) ask(s *survey, process *pidfd.Handle, d descriptor, inodes 
 	if c.Inode != d.inode {
 		return false
 	}
+	if c.NetNS == 0 { // not told without CAP_NET_ADMIN: nearly always where its process lives
+		c.NetNS = s.homeOf(d.pid)
+	}
 	socket := s.fromCopy(&c)
 	if socket.Dead() {
-		i := s.add(socket)
+		i := s.add(&socket)
 		s.hold(i, observe.Holder{PID: int32(d.pid), FD: int32(d.fd)})
 		inodes[d.inode] = i // a second walk finds its holders again
 	}

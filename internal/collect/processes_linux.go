@@ -16,18 +16,35 @@ import (
 // never guessed; a socket that has gone is dropped.
 func (s *survey) settleOwners(ctx context.Context, r reader, host procfs.Host) error {
 	s.describeHolders(host)
-	if err := s.confirmOwnerless(ctx, r); err != nil {
+	again, err := s.confirmOwnerless(ctx, r)
+	if err != nil {
 		return err
 	}
-	s.limits.lost = s.describeHolders(host)
-	s.keep(func(x *observe.Socket) bool { return x.State != tcp.Closed || len(x.Holders) > 0 })
+	if again {
+		s.describeHolders(host)
+	}
+	s.countUnsettled()
+	if s.states[tcp.Closed] > 0 {
+		s.keep(func(x *observe.Socket) bool { return x.State != tcp.Closed || len(x.Holders) > 0 })
+	}
 	return nil
+}
+
+// countUnsettled forgets the doubt about sockets that someone was found to hold
+// after all.
+func (s *survey) countUnsettled() {
+	for i := range s.sockets {
+		x := &s.sockets[i]
+		x.Unsettled = x.Unsettled && len(x.Holders) == 0
+		if x.Unsettled && x.State != tcp.Closed {
+			s.limits.lost++
+		}
+	}
 }
 
 // describeHolders reads every process that holds a socket the report may name it
 // for and was not read yet, and drops the holders that are not what they were.
-// It returns how many those were.
-func (s *survey) describeHolders(host procfs.Host) (dropped int) {
+func (s *survey) describeHolders(host procfs.Host) {
 	suspicious := map[int32]bool{}
 	for pid, k := range s.heldBy() {
 		if s.described[pid] {
@@ -43,7 +60,9 @@ func (s *survey) describeHolders(host procfs.Host) (dropped int) {
 		switch k.intact(s.fs, pid) {
 		case none:
 			suspicious[pid] = true
-			continue
+			if !s.holdsAny(pid) {
+				continue
+			}
 		case some:
 			suspicious[pid] = true
 		}
@@ -54,9 +73,21 @@ func (s *survey) describeHolders(host procfs.Host) (dropped int) {
 		s.processes = append(s.processes, convertProcess(&p, host))
 	}
 	if len(suspicious) > 0 {
-		dropped = s.recheck(suspicious)
+		s.recheck(suspicious)
 	}
-	return dropped
+}
+
+// holdsAny tries all of a process's descriptors: a busy one may have closed those
+// of the sample.
+func (s *survey) holdsAny(pid int32) bool {
+	for i := range s.sockets {
+		for _, h := range s.sockets[i].Holders {
+			if h.PID == pid && s.fs.Holds(int(pid), int(h.FD), procfs.Socket, s.sockets[i].Inode) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // sample is a few of the descriptors that a process was seen to hold: checking
@@ -110,16 +141,18 @@ func (k *sample) intact(fs procfs.FS, pid int32) portion {
 // with a queue, who may have to answer for never-accepted ones.
 func (s *survey) heldBy() map[int32]*sample {
 	out := map[int32]*sample{}
+	last, k := int32(0), (*sample)(nil) // descriptors of one process come in runs
 	for i := range s.sockets {
 		x := &s.sockets[i]
 		if x.State == tcp.Established || x.State == tcp.Listen && x.RecvQ == 0 {
 			continue
 		}
 		for _, h := range x.Holders {
-			k := out[h.PID]
-			if k == nil {
-				k = &sample{}
-				out[h.PID] = k
+			if h.PID != last {
+				if last, k = h.PID, out[h.PID]; k == nil {
+					k = &sample{}
+					out[h.PID] = k
+				}
 			}
 			k.add(h.FD, x.Inode)
 		}
@@ -129,22 +162,20 @@ func (s *survey) heldBy() map[int32]*sample {
 
 // recheck looks at each descriptor of some processes and drops those that are
 // not what they were. A process that was not described keeps none.
-func (s *survey) recheck(pids map[int32]bool) (dropped int) {
+func (s *survey) recheck(pids map[int32]bool) {
 	for i := range s.sockets {
 		x := &s.sockets[i]
 		kept := x.Holders[:0]
 		for _, h := range x.Holders {
 			if !pids[h.PID] || s.described[h.PID] && s.fs.Holds(int(h.PID), int(h.FD), procfs.Socket, x.Inode) {
 				kept = append(kept, h)
-				continue
 			}
-			if x.State != tcp.Established && x.State != tcp.Listen {
-				dropped++
-			}
+		}
+		if len(kept) == 0 && len(x.Holders) > 0 && x.State != tcp.Established && x.State != tcp.Listen {
+			x.Unsettled = true
 		}
 		x.Holders = kept
 	}
-	return dropped
 }
 
 func convertProcess(p *procfs.Process, host procfs.Host) observe.Process {

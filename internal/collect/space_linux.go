@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/closewait/closewait/internal/kernel/netns"
@@ -17,8 +18,9 @@ type space struct {
 	seen  observe.Namespace
 	where *netns.Namespace // nil for one that only a descriptor keeps
 	file  *os.File         // open while needed; nil for the own one
-	// suspects are the cookies of sockets with a file and no holder so far.
-	suspects map[uint64]bool
+	// held are the cookies of the half-closed sockets that have a file, until it
+	// is known whose.
+	held []uint64
 }
 
 // list takes over the namespaces that were found in /proc and among the mounts.
@@ -39,6 +41,19 @@ func (s *survey) list(l netns.Listing) {
 	for _, err := range l.Errors {
 		s.limits.add(observe.LimitNetNS, 0, err.Error())
 	}
+}
+
+// homeOf is the namespace that a process lives in, 0 if it did not show it.
+func (s *survey) homeOf(pid int) uint64 {
+	for _, sp := range s.spaces {
+		if sp.where == nil {
+			continue
+		}
+		if _, ok := slices.BinarySearch(sp.where.PIDs, pid); ok {
+			return sp.seen.ID
+		}
+	}
+	return 0
 }
 
 // discover adds a namespace that only a descriptor keeps alive.

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"net/netip"
+	"slices"
 	"sort"
 	"time"
 
@@ -20,39 +21,135 @@ type survey struct {
 	spaces  []*space
 	spaceOf map[uint64]*space
 
-	sockets   []observe.Socket
-	byCookie  map[uint64]int32
-	infos     arena[observe.Info]
-	options   arena[observe.Options]
-	processes []observe.Process
-	described map[int32]bool // processes, by pid
-	limits    limits
+	sockets     []observe.Socket
+	byCookie    index
+	multipath   map[ends]int32              // MPTCP sockets
+	states      [tcp.NewSynReceived + 1]int // how many were added in each
+	infos       arena[observe.Info]
+	options     arena[observe.Options]
+	lastOptions *observe.Options
+	holders     arena[observe.Holder]
+	processes   []observe.Process
+	described   map[int32]bool // processes, by pid
+	limits      limits
 }
 
 func newSurvey(fs procfs.FS, begun time.Time, window time.Duration) *survey {
-	return &survey{fs: fs, begun: begun, window: window, spaceOf: map[uint64]*space{}, byCookie: map[uint64]int32{}, described: map[int32]bool{}}
+	return &survey{fs: fs, begun: begun, window: window, spaceOf: map[uint64]*space{}, multipath: map[ends]int32{}, described: map[int32]bool{}}
+}
+
+// mostExpected bounds what is reserved on the word of a counter: ESTABLISHED
+// sockets, which are not kept, are in it too.
+const mostExpected = 1 << 17
+
+// expect makes room for n sockets. Room that is not used is never touched, and
+// so costs address space only.
+func (s *survey) expect(n int) {
+	n = min(n, mostExpected)
+	s.sockets = make([]observe.Socket, 0, n)
+	s.byCookie.reserve(n)
+}
+
+// beside is an empty survey of the same spaces, for another goroutine to fill.
+// Until join neither may discover a space.
+func (s *survey) beside() *survey {
+	other := newSurvey(s.fs, s.begun, s.window)
+	other.spaces, other.spaceOf = s.spaces, s.spaceOf
+	return other
+}
+
+// join adds what was surveyed beside.
+func (s *survey) join(other *survey) {
+	for i := range other.sockets {
+		s.add(&other.sockets[i])
+	}
+	for _, l := range other.limits.list {
+		s.limits.add(l.Code, l.NetNS, l.Text)
+	}
+	s.limits.dropped += other.limits.dropped
 }
 
 // add keeps a socket and returns its index, or that of the one with the same
 // cookie that is there already. Of the two a later one with a file wins: it was
 // accepted meanwhile.
-func (s *survey) add(socket observe.Socket) int32 {
-	if socket.Cookie != 0 {
-		if i, ok := s.byCookie[socket.Cookie]; ok {
-			if old := &s.sockets[i]; old.Inode == 0 && socket.Inode != 0 {
-				*old = socket
-			}
-			return i
-		}
-		s.byCookie[socket.Cookie] = int32(len(s.sockets))
+func (s *survey) add(socket *observe.Socket) int32 {
+	if socket.MPTCP {
+		return s.addMultipath(socket)
 	}
-	s.sockets = append(s.sockets, socket)
+	if socket.Cookie == 0 {
+		return s.append(socket)
+	}
+	i, ok := s.byCookie.put(socket.Cookie, int32(len(s.sockets)))
+	if !ok {
+		return s.append(socket)
+	}
+	if old := &s.sockets[i]; old.Inode == 0 && socket.Inode != 0 {
+		s.replace(old, socket)
+	}
+	return i
+}
+
+func (s *survey) append(socket *observe.Socket) int32 {
+	if len(s.sockets) == cap(s.sockets) {
+		// Twice the room: append alone would add a quarter to a long slice, and so
+		// copy everything four times as often.
+		s.sockets = slices.Grow(s.sockets, max(256, len(s.sockets)))
+	}
+	s.sockets = append(s.sockets, *socket)
+	if socket.State.Valid() {
+		s.states[socket.State]++
+	}
 	return int32(len(s.sockets) - 1)
+}
+
+func (s *survey) replace(old, socket *observe.Socket) {
+	if socket.State.Valid() {
+		s.states[socket.State]++ // old's is not taken away: states only says what need not be looked for
+	}
+	*old = *socket
+}
+
+// ends names a connection, or with its inode a listener.
+type ends struct {
+	ns, listener  uint64
+	local, remote netip.AddrPort
+}
+
+func endsOf(x *observe.Socket) ends {
+	e := ends{ns: x.NetNS, local: x.Local, remote: x.Remote}
+	if x.State == tcp.Listen {
+		e.listener = x.Inode
+	}
+	return e
+}
+
+// addMultipath is add for an MPTCP socket. Those that a listener accepts have its
+// cookie (measured on 6.18), so they go by their addresses. BPF sees who holds
+// one, and only sock_diag its times.
+func (s *survey) addMultipath(socket *observe.Socket) int32 {
+	key := endsOf(socket)
+	i, ok := s.multipath[key]
+	if !ok {
+		s.multipath[key] = int32(len(s.sockets))
+		return s.append(socket)
+	}
+	switch old := &s.sockets[i]; {
+	case old.Inode == 0 && socket.Inode != 0:
+		s.replace(old, socket)
+	case old.Info == nil:
+		old.Info = socket.Info
+	}
+	return i
 }
 
 // hold adds a holder to a socket.
 func (s *survey) hold(i int32, h observe.Holder) {
-	s.sockets[i].Holders = append(s.sockets[i].Holders, h)
+	x := &s.sockets[i]
+	if x.Holders == nil {
+		x.Holders = s.holders.one(h)
+		return
+	}
+	x.Holders = append(x.Holders, h)
 }
 
 // keep removes the sockets that ok refuses. Indexes are void afterwards,
@@ -74,19 +171,18 @@ func (s *survey) keep(ok func(*observe.Socket) bool) {
 // dropSubflows removes the TCP rows of MPTCP connections, which have a row of
 // their own; without privilege only the addresses tell.
 func (s *survey) dropSubflows() {
-	type ends struct {
-		ns            uint64
-		local, remote netip.AddrPort
+	if len(s.multipath) == 0 {
+		return
 	}
 	multipath := map[ends]bool{}
 	for i := range s.sockets {
 		if m := &s.sockets[i]; m.MPTCP && m.State != tcp.Listen {
-			multipath[ends{m.NetNS, m.Local, m.Remote}] = true
+			multipath[endsOf(m)] = true
 		}
 	}
 	if len(multipath) > 0 {
 		s.keep(func(x *observe.Socket) bool {
-			return x.MPTCP || x.State == tcp.Listen || !multipath[ends{x.NetNS, x.Local, x.Remote}]
+			return x.MPTCP || x.State == tcp.Listen || !multipath[endsOf(x)]
 		})
 	}
 }
@@ -94,19 +190,16 @@ func (s *survey) dropSubflows() {
 // keepLiveLegs drops the ESTABLISHED sockets that can be no leg of a relay: idle
 // ones, and those of processes without a half-closed socket.
 func (s *survey) keepLiveLegs() {
+	if s.states[tcp.Established] == 0 {
+		return
+	}
 	half := map[int32]bool{}
-	established := false
 	for i := range s.sockets {
-		x := &s.sockets[i]
-		established = established || x.State == tcp.Established
-		if x.State == tcp.CloseWait {
+		if x := &s.sockets[i]; x.State == tcp.CloseWait {
 			for _, h := range x.Holders {
 				half[h.PID] = true
 			}
 		}
-	}
-	if !established {
-		return
 	}
 	s.keep(func(x *observe.Socket) bool {
 		if x.State != tcp.Established {
@@ -140,10 +233,14 @@ func (s *survey) snapshot(host procfs.Host, reader string) *observe.Snapshot {
 // would cost more than the values.
 type arena[T any] struct{ chunk []T }
 
-func (a *arena[T]) put(v T) *T {
+func (a *arena[T]) put(v T) *T { return &a.one(v)[0] }
+
+// one returns a slice of v alone, to which append makes a new one.
+func (a *arena[T]) one(v T) []T {
 	if len(a.chunk) == cap(a.chunk) {
 		a.chunk = make([]T, 0, 512)
 	}
 	a.chunk = append(a.chunk, v)
-	return &a.chunk[len(a.chunk)-1]
+	n := len(a.chunk)
+	return a.chunk[n-1 : n : n]
 }

@@ -15,25 +15,25 @@ func emptySurvey() *survey { return newSurvey(procfs.New(""), time.Now(), time.M
 
 func TestASocketAcceptedMeanwhileReplacesItsUnacceptedSelf(t *testing.T) {
 	s := emptySurvey()
-	i := s.add(observe.Socket{Cookie: 5, State: tcp.CloseWait})
-	j := s.add(observe.Socket{Cookie: 5, State: tcp.CloseWait, Inode: 9})
+	i := s.add(&observe.Socket{Cookie: 5, State: tcp.CloseWait})
+	j := s.add(&observe.Socket{Cookie: 5, State: tcp.CloseWait, Inode: 9})
 	s.hold(j, observe.Holder{PID: 1, FD: 3})
 	if i != j || len(s.sockets) != 1 || s.sockets[0].Inode != 9 || len(s.sockets[0].Holders) != 1 {
 		t.Errorf("sockets are %+v", s.sockets)
 	}
-	if k := s.add(observe.Socket{Cookie: 5, State: tcp.CloseWait}); k != i || s.sockets[0].Inode != 9 {
+	if k := s.add(&observe.Socket{Cookie: 5, State: tcp.CloseWait}); k != i || s.sockets[0].Inode != 9 {
 		t.Error("an older look at the accept queue undid it")
 	}
 }
 
 func TestForgetTakesBackATornDump(t *testing.T) {
 	s := emptySurvey()
-	s.add(observe.Socket{Cookie: 1})
+	s.add(&observe.Socket{Cookie: 1})
 	mark := len(s.sockets)
-	s.add(observe.Socket{Cookie: 2})
-	s.add(observe.Socket{Cookie: 3})
+	s.add(&observe.Socket{Cookie: 2})
+	s.add(&observe.Socket{Cookie: 3})
 	s.forget(mark)
-	if i := s.add(observe.Socket{Cookie: 3}); i != 1 || len(s.sockets) != 2 {
+	if i := s.add(&observe.Socket{Cookie: 3}); i != 1 || len(s.sockets) != 2 {
 		t.Errorf("a socket of the repeated dump is number %d of %d", i, len(s.sockets))
 	}
 }
@@ -41,10 +41,10 @@ func TestForgetTakesBackATornDump(t *testing.T) {
 func TestSubflowsGiveWayToTheirConnection(t *testing.T) {
 	a, b := netip.MustParseAddrPort("10.0.0.1:80"), netip.MustParseAddrPort("10.0.0.2:4000")
 	s := emptySurvey()
-	s.add(observe.Socket{NetNS: 1, Cookie: 1, Local: a, Remote: b, State: tcp.CloseWait})
-	s.add(observe.Socket{NetNS: 1, Cookie: 2, Local: a, Remote: b, State: tcp.CloseWait, MPTCP: true})
-	s.add(observe.Socket{NetNS: 2, Cookie: 3, Local: a, Remote: b, State: tcp.CloseWait})
-	s.add(observe.Socket{NetNS: 1, Cookie: 4, Local: a, State: tcp.Listen})
+	s.add(&observe.Socket{NetNS: 1, Cookie: 1, Local: a, Remote: b, State: tcp.CloseWait})
+	s.add(&observe.Socket{NetNS: 1, Cookie: 2, Local: a, Remote: b, State: tcp.CloseWait, MPTCP: true})
+	s.add(&observe.Socket{NetNS: 2, Cookie: 3, Local: a, Remote: b, State: tcp.CloseWait})
+	s.add(&observe.Socket{NetNS: 1, Cookie: 4, Local: a, State: tcp.Listen})
 	s.dropSubflows()
 	var kept []uint64
 	for _, x := range s.sockets {
@@ -67,7 +67,7 @@ func TestOnlyLiveLegsOfLeakingProcessesStay(t *testing.T) {
 		{State: tcp.Listen},
 	} {
 		x.Cookie = uint64(i + 1)
-		s.add(x)
+		s.add(&x)
 	}
 	s.keepLiveLegs()
 	if len(s.sockets) != 3 || s.sockets[1].Cookie != 2 || s.sockets[2].State != tcp.Listen {

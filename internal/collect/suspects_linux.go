@@ -10,30 +10,36 @@ import (
 	"github.com/closewait/closewait/tcp"
 )
 
-// suspect remembers a socket with a file that no process was seen to hold.
-func (s *survey) suspect(sp *space, cookie uint64) {
-	if sp.suspects == nil {
-		sp.suspects = map[uint64]bool{}
+// settleSuspects adds the rows of the sockets with a file that no process was
+// seen to hold, if they still exist.
+func (s *survey) settleSuspects(ctx context.Context) error {
+	for _, sp := range s.spaces {
+		suspects := map[uint64]bool{}
+		for _, cookie := range sp.held {
+			if !s.byCookie.has(cookie) {
+				suspects[cookie] = true
+			}
+		}
+		sp.held = nil
+		if len(suspects) == 0 {
+			continue
+		}
+		if err := s.enter(sp, func() error { return s.readSuspects(ctx, sp, suspects) }); err != nil {
+			return err
+		}
 	}
-	sp.suspects[cookie] = true
+	return nil
 }
 
-// readSuspects adds the rows of the suspects that still exist, and of the MPTCP
-// connections that no descriptor led to. It runs inside the namespace.
-func (s *survey) readSuspects(ctx context.Context, sp *space) error {
+// readSuspects runs inside the namespace.
+func (s *survey) readSuspects(ctx context.Context, sp *space, suspects map[uint64]bool) error {
 	conn, err := sockdiag.Dial(0)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if len(sp.suspects) > 0 {
-		q := sockdiag.Query{States: halfClosed, Info: true}
-		err := s.dump(ctx, conn, sp, q, func(row *sockdiag.Row) bool { return sp.suspects[row.Cookie] })
-		if err != nil {
-			return err
-		}
-	}
-	return s.dumpMultipath(ctx, conn, sp)
+	q := sockdiag.Query{States: halfClosed, Info: true}
+	return s.dump(ctx, conn, sp, q, func(row *sockdiag.Row) bool { return suspects[row.Cookie] })
 }
 
 // dump adds the rows of one query that keep accepts.
@@ -41,7 +47,8 @@ func (s *survey) dump(ctx context.Context, conn *sockdiag.Conn, sp *space, q soc
 	mark := len(s.sockets)
 	stats, err := conn.Dump(ctx, q, func(row *sockdiag.Row) error {
 		if row.ULP != sockdiag.ULPMPTCP && keep(row) {
-			s.add(s.fromRow(sp.seen.ID, row))
+			socket := s.fromRow(sp.seen.ID, row)
+			s.add(&socket)
 		}
 		return nil
 	}, func() { s.forget(mark) })
@@ -55,20 +62,22 @@ func (s *survey) dump(ctx context.Context, conn *sockdiag.Conn, sp *space, q soc
 	return nil
 }
 
-// forget takes back what a torn dump had added.
+// forget takes back what a torn dump had added. That is rare, so the others are
+// entered anew.
 func (s *survey) forget(mark int) {
-	for i := mark; i < len(s.sockets); i++ {
-		delete(s.byCookie, s.sockets[i].Cookie)
+	kept := s.sockets[:mark]
+	s.sockets, s.byCookie, s.multipath = nil, index{}, map[ends]int32{}
+	for i := range kept {
+		s.add(&kept[i])
 	}
-	clear(s.sockets[mark:])
-	s.sockets = s.sockets[:mark]
 }
 
-// dumpMultipath adds the half-closed MPTCP connections: their subflows stay
-// ESTABLISHED in a TCP dump (kernel-facts). A kernel without MPTCP has none.
+// dumpMultipath adds the half-closed MPTCP connections and their listeners: the
+// subflows stay ESTABLISHED in a TCP dump (kernel-facts). A kernel without MPTCP
+// has none.
 func (s *survey) dumpMultipath(ctx context.Context, conn *sockdiag.Conn, sp *space) error {
-	q := sockdiag.Query{Protocol: sockdiag.MPTCP, States: halfClosed, Info: true}
-	err := s.dump(ctx, conn, sp, q, func(row *sockdiag.Row) bool { return row.State != tcp.Listen })
+	q := sockdiag.Query{Protocol: sockdiag.MPTCP, States: halfClosed | sockdiag.States(tcp.Listen), Info: true}
+	err := s.dump(ctx, conn, sp, q, func(*sockdiag.Row) bool { return true })
 	if errors.Is(err, errors.ErrUnsupported) {
 		return nil
 	}
@@ -77,10 +86,10 @@ func (s *survey) dumpMultipath(ctx context.Context, conn *sockdiag.Conn, sp *spa
 
 // confirmOwnerless looks a second time for the holders of sockets that seemed
 // to have none: a descriptor may have been opened or passed on meanwhile. What
-// has gone is dropped.
-func (s *survey) confirmOwnerless(ctx context.Context, r reader) error {
+// has gone is dropped. It reports whether there were any to look for.
+func (s *survey) confirmOwnerless(ctx context.Context, r reader) (bool, error) {
 	if len(s.limits.unlisted) > 0 && !privileged() {
-		return nil // not seeing the holder proves nothing, and a second look neither
+		return false, nil // not seeing the holder proves nothing, and a second look neither
 	}
 	inodes := map[uint64]bool{}
 	for i := range s.sockets {
@@ -89,11 +98,11 @@ func (s *survey) confirmOwnerless(ctx context.Context, r reader) error {
 		}
 	}
 	if len(inodes) == 0 {
-		return nil
+		return false, nil
 	}
 	holders, err := r.holders(ctx, s, inodes)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for i := range s.sockets {
 		if x := &s.sockets[i]; inodes[x.Inode] && len(x.Holders) == 0 {
@@ -102,12 +111,12 @@ func (s *survey) confirmOwnerless(ctx context.Context, r reader) error {
 	}
 	gone, err := s.goneSince(ctx, func(x *observe.Socket) bool { return inodes[x.Inode] && len(x.Holders) == 0 })
 	if err != nil {
-		return err
+		return false, err
 	}
 	if len(gone) > 0 {
 		s.keep(func(x *observe.Socket) bool { return !gone[x.Cookie] })
 	}
-	return nil
+	return true, nil
 }
 
 // goneSince asks each namespace whether the chosen sockets still exist, and
@@ -148,11 +157,13 @@ func (s *survey) goneSince(ctx context.Context, chosen func(*observe.Socket) boo
 	return gone, nil
 }
 
+// existing are those of the sockets that still are, and have a file: one that was
+// closed meanwhile may be an orphan for a while.
 func existing(ctx context.Context, conn *sockdiag.Conn, cookies map[uint64]bool) (map[uint64]bool, error) {
 	still := map[uint64]bool{}
 	for _, p := range []sockdiag.Protocol{sockdiag.TCP, sockdiag.MPTCP} {
 		_, err := conn.Dump(ctx, sockdiag.Query{Protocol: p, States: halfClosed}, func(row *sockdiag.Row) error {
-			if cookies[row.Cookie] {
+			if cookies[row.Cookie] && row.Inode != 0 {
 				still[row.Cookie] = true
 			}
 			return nil

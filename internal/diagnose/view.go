@@ -249,12 +249,13 @@ func (c *portCount) of(port uint16) int32 {
 
 // sharesLocalPort reports whether the half-closed sockets have the local port in
 // common rather than the remote one: then it was a service's, even if nobody
-// listens there any more.
+// listens there any more. Two may share one by accident: the kernel gives the
+// same ephemeral port towards different destinations.
 func (v *view) sharesLocalPort(s *observe.Socket) bool {
 	c := v.ports[s.NetNS]
 	if c == nil {
 		return false
 	}
 	n := c.local.of(s.Local.Port())
-	return n > 1 && n > c.remote.of(s.Remote.Port())
+	return n > 2 && n > c.remote.of(s.Remote.Port())
 }

@@ -18,6 +18,9 @@ type Counters struct {
 	// Orphan counts the sockets that no process has any more, of the whole host:
 	// the kernel keeps no count by namespace (net/ipv4/proc.c, sockstat_seq_show).
 	Orphan int
+	// Alloc counts all TCP sockets of the whole host but those in TIME_WAIT, in
+	// every namespace and state.
+	Alloc int
 }
 
 // Counters reads the counts of the calling thread's network namespace.
@@ -53,6 +56,9 @@ func (c *Counters) add(stat *procfs.NetSockstat, protocol string) {
 		c.InUse += p.InUse
 		if p.Orphan != nil {
 			c.Orphan += *p.Orphan
+		}
+		if p.Alloc != nil {
+			c.Alloc += *p.Alloc
 		}
 		if p.TW != nil {
 			c.TimeWait += *p.TW

@@ -185,11 +185,11 @@ func TestCountersOfASockstat(t *testing.T) {
 		}
 	}
 	write("sockstat", "sockets: used 17\nTCP: inuse 2 orphan 1 tw 30 alloc 2 mem 134\nUDP: inuse 9 mem 0\n")
-	if c, err := New(root).Counters(); err != nil || c != (Counters{InUse: 2, Orphan: 1, TimeWait: 30}) {
+	if c, err := New(root).Counters(); err != nil || c != (Counters{InUse: 2, Orphan: 1, TimeWait: 30, Alloc: 2}) {
 		t.Errorf("without IPv6: %+v, %v", c, err)
 	}
 	write("sockstat6", "TCP6: inuse 3\nUDP6: inuse 8\n")
-	if c, err := New(root).Counters(); err != nil || c != (Counters{InUse: 5, Orphan: 1, TimeWait: 30}) {
+	if c, err := New(root).Counters(); err != nil || c != (Counters{InUse: 5, Orphan: 1, TimeWait: 30, Alloc: 2}) {
 		t.Errorf("with IPv6: %+v, %v", c, err)
 	}
 	write("sockstat", "TCP: inuse x\n")
