@@ -32,8 +32,7 @@ func (r *bpfReader) read(ctx context.Context, s *survey) error {
 	strays, err := r.readOwned(ctx, s)
 	if err != nil {
 		cancel()
-		<-done
-		return err
+		return errors.Join(err, canceled(<-done))
 	}
 	if err := <-done; err != nil {
 		return err
@@ -47,6 +46,14 @@ func (r *bpfReader) read(ctx context.Context, s *survey) error {
 		return err
 	}
 	return s.settleSuspects(ctx)
+}
+
+// canceled drops the error of work that was told to stop.
+func canceled(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // readOwned reads the sockets that a process holds. It returns the namespaces

@@ -16,30 +16,30 @@ import (
 // Look reads the host once.
 func Look(ctx context.Context, o Options) (*observe.Snapshot, error) {
 	begun := time.Now()
-	fs := procfs.New(o.ProcRoot)
-	host, err := fs.Host()
-	if err != nil {
-		return nil, fmt.Errorf("look at this host: %w", err)
-	}
-	s := newSurvey(fs, begun, o.window())
-	if count, err := fs.Counters(); err == nil {
-		s.expect(count.Alloc)
-	}
+	s := newSurvey(procfs.New(o.ProcRoot), begun, o.window())
+	// To load BPF programs takes as long as to read a small host: meanwhile, what
+	// needs no reader.
+	var host procfs.Host
+	var unprepared error
+	prepared := make(chan struct{})
+	go func() {
+		host, unprepared = s.prepare(o.ProcRoot)
+		close(prepared)
+	}()
 	r, err := openReader(o, s)
+	<-prepared
 	if err != nil {
 		return nil, err
 	}
 	defer r.close()
+	defer s.closeSpaces()
+	if unprepared != nil {
+		return nil, fmt.Errorf("look at this host: %w", unprepared)
+	}
 	if confined(o.ProcRoot) {
 		s.limits.add(observe.LimitOwners, 0,
 			"processes outside closewait's own pid namespace can't be seen, so who owns some sockets is not known; run it in the host's pid namespace (docker run --pid=host)")
 	}
-	listing, err := netns.List(netns.Options{ProcRoot: o.ProcRoot})
-	if err != nil {
-		return nil, fmt.Errorf("look at this host: %w", err)
-	}
-	s.list(listing)
-	defer s.closeSpaces()
 	if err := r.read(ctx, s); err != nil {
 		return nil, fmt.Errorf("look at this host: %w", err)
 	}
@@ -52,6 +52,22 @@ func Look(ctx context.Context, o Options) (*observe.Snapshot, error) {
 		return nil, fmt.Errorf("look at this host: %w", err)
 	}
 	return s.snapshot(host, r.name()), nil
+}
+
+// prepare reads what the host is, how much there may be, and its namespaces.
+func (s *survey) prepare(procRoot string) (procfs.Host, error) {
+	host, err := s.fs.Host()
+	if err != nil {
+		return host, err
+	}
+	if count, err := s.fs.Counters(); err == nil {
+		s.expect(count.Alloc)
+	}
+	listing, err := netns.List(netns.Options{ProcRoot: procRoot})
+	if err == nil {
+		s.list(listing)
+	}
+	return host, err
 }
 
 // reader is a way to read the sockets of all namespaces and who holds them.

@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"net/netip"
+	"slices"
 
 	"github.com/closewait/closewait/internal/kernel/sockdiag"
 	"github.com/closewait/closewait/internal/observe"
@@ -89,23 +90,15 @@ func (s *survey) others() map[uint64]int {
 // pathCounts counts the half-closed sockets by path, those of frequent remote
 // ports only: each inbound connection is a path of its own.
 func (s *survey) pathCounts() map[path]int {
-	var byPort [1 << 16]uint32
-	frequent := false
-	for i := range s.sockets {
-		if x := &s.sockets[i]; x.State.HalfClosed() {
-			byPort[x.Remote.Port()]++
-			frequent = frequent || byPort[x.Remote.Port()] >= manyPorts
-		}
-	}
 	counts := map[path]int{}
-	if !frequent {
+	if slices.Max(s.remote[:]) < manyPorts {
 		return counts
 	}
 	var last path // sockets of one path come in runs
 	run := 0
 	for i := range s.sockets {
 		x := &s.sockets[i]
-		if !x.State.HalfClosed() || byPort[x.Remote.Port()] < manyPorts {
+		if !x.State.HalfClosed() || s.remote[x.Remote.Port()] < manyPorts {
 			continue
 		}
 		if p := (path{x.NetNS, x.Local.Addr(), x.Remote}); p != last {

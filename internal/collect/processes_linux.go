@@ -15,15 +15,22 @@ import (
 // since it was seen. A holder that can not be proved is left out and counted,
 // never guessed; a socket that has gone is dropped.
 func (s *survey) settleOwners(ctx context.Context, r reader, host procfs.Host) error {
-	s.describeHolders(host)
-	again, err := s.confirmOwnerless(ctx, r)
+	held, ownerless := s.census()
+	changed := s.describeHolders(host, held)
+	if changed {
+		_, ownerless = s.census()
+	}
+	again, err := s.confirmOwnerless(ctx, r, ownerless)
 	if err != nil {
 		return err
 	}
 	if again {
-		s.describeHolders(host)
+		held, _ = s.census()
+		changed = s.describeHolders(host, held) || changed
 	}
-	s.countUnsettled()
+	if changed {
+		s.countUnsettled()
+	}
 	if s.states[tcp.Closed] > 0 {
 		s.keep(func(x *observe.Socket) bool { return x.State != tcp.Closed || len(x.Holders) > 0 })
 	}
@@ -43,10 +50,11 @@ func (s *survey) countUnsettled() {
 }
 
 // describeHolders reads every process that holds a socket the report may name it
-// for and was not read yet, and drops the holders that are not what they were.
-func (s *survey) describeHolders(host procfs.Host) {
+// for and was not read yet, and drops the holders that are not what they were. It
+// reports whether it had to look for such.
+func (s *survey) describeHolders(host procfs.Host, held map[int32]*sample) bool {
 	suspicious := map[int32]bool{}
-	for pid, k := range s.heldBy() {
+	for pid, k := range held {
 		if s.described[pid] {
 			continue
 		}
@@ -75,6 +83,7 @@ func (s *survey) describeHolders(host procfs.Host) {
 	if len(suspicious) > 0 {
 		s.recheck(suspicious)
 	}
+	return len(suspicious) > 0
 }
 
 // holdsAny tries all of a process's descriptors: a busy one may have closed those
@@ -137,27 +146,31 @@ func (k *sample) intact(fs procfs.FS, pid int32) portion {
 	return some
 }
 
-// heldBy lists the holders of half-closed and dead sockets, and of listeners
-// with a queue, who may have to answer for never-accepted ones.
-func (s *survey) heldBy() map[int32]*sample {
-	out := map[int32]*sample{}
+// census lists the holders of half-closed and dead sockets, and of listeners
+// with a queue, who may have to answer for never-accepted ones; and the inodes of
+// the half-closed sockets that have a file and no holder.
+func (s *survey) census() (held map[int32]*sample, ownerless map[uint64]bool) {
+	held, ownerless = map[int32]*sample{}, map[uint64]bool{}
 	last, k := int32(0), (*sample)(nil) // descriptors of one process come in runs
 	for i := range s.sockets {
 		x := &s.sockets[i]
 		if x.State == tcp.Established || x.State == tcp.Listen && x.RecvQ == 0 {
 			continue
 		}
+		if len(x.Holders) == 0 && x.Inode != 0 && x.State.HalfClosed() {
+			ownerless[x.Inode] = true
+		}
 		for _, h := range x.Holders {
 			if h.PID != last {
-				if last, k = h.PID, out[h.PID]; k == nil {
+				if last, k = h.PID, held[h.PID]; k == nil {
 					k = &sample{}
-					out[h.PID] = k
+					held[h.PID] = k
 				}
 			}
 			k.add(h.FD, x.Inode)
 		}
 	}
-	return out
+	return held, ownerless
 }
 
 // recheck looks at each descriptor of some processes and drops those that are

@@ -25,6 +25,7 @@ type survey struct {
 	byCookie    index
 	multipath   map[ends]int32              // MPTCP sockets
 	states      [tcp.NewSynReceived + 1]int // how many were added in each
+	remote      [1 << 16]uint32             // how many half-closed ones, by remote port
 	infos       arena[observe.Info]
 	options     arena[observe.Options]
 	lastOptions *observe.Options
@@ -96,17 +97,24 @@ func (s *survey) append(socket *observe.Socket) int32 {
 		s.sockets = slices.Grow(s.sockets, max(256, len(s.sockets)))
 	}
 	s.sockets = append(s.sockets, *socket)
-	if socket.State.Valid() {
-		s.states[socket.State]++
-	}
+	s.count(socket)
 	return int32(len(s.sockets) - 1)
 }
 
 func (s *survey) replace(old, socket *observe.Socket) {
-	if socket.State.Valid() {
-		s.states[socket.State]++ // old's is not taken away: states only says what need not be looked for
-	}
+	s.count(socket)
 	*old = *socket
+}
+
+// count is for knowing later what need not be looked for: what is replaced or
+// dropped is not taken away again.
+func (s *survey) count(socket *observe.Socket) {
+	if socket.State.Valid() {
+		s.states[socket.State]++
+	}
+	if socket.State.HalfClosed() {
+		s.remote[socket.Remote.Port()]++
+	}
 }
 
 // ends names a connection, or with its inode a listener.

@@ -84,18 +84,12 @@ func (s *survey) dumpMultipath(ctx context.Context, conn *sockdiag.Conn, sp *spa
 	return err
 }
 
-// confirmOwnerless looks a second time for the holders of sockets that seemed
-// to have none: a descriptor may have been opened or passed on meanwhile. What
+// confirmOwnerless looks a second time for the holders of sockets, given by their
+// inodes, that seemed to have none: a descriptor may have been opened or passed on meanwhile. What
 // has gone is dropped. It reports whether there were any to look for.
-func (s *survey) confirmOwnerless(ctx context.Context, r reader) (bool, error) {
+func (s *survey) confirmOwnerless(ctx context.Context, r reader, inodes map[uint64]bool) (bool, error) {
 	if len(s.limits.unlisted) > 0 && !privileged() {
 		return false, nil // not seeing the holder proves nothing, and a second look neither
-	}
-	inodes := map[uint64]bool{}
-	for i := range s.sockets {
-		if x := &s.sockets[i]; x.Inode != 0 && len(x.Holders) == 0 && x.State.HalfClosed() {
-			inodes[x.Inode] = true
-		}
 	}
 	if len(inodes) == 0 {
 		return false, nil

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync"
 	"time"
 
 	"github.com/closewait/closewait/internal/observe"
@@ -23,7 +25,10 @@ func describe(v *view, g *group, o Options) Finding {
 	if n := v.namespaces[g.key.netns]; n != nil {
 		f.NetNS.Name = n.Name
 	}
-	f.Owner, f.AlsoHeldBy = ownerFor(v, g)
+	// Each of these walks through all members and touches nothing but its own fields.
+	var wg sync.WaitGroup
+	wg.Go(func() { f.Owner, f.AlsoHeldBy = ownerFor(v, g) })
+	wg.Go(func() { f.Evidence = evidenceOf(v, g) })
 	f.Local, f.Remote = g.key.ends()
 	if g.twin != nil && g.key.stuck {
 		f.Younger = len(g.twin.members)
@@ -31,7 +36,7 @@ func describe(v *view, g *group, o Options) Finding {
 	f.ID = idOf(v, g.key)
 	describeAges(v, g, &f)
 	describeEnds(v, g, &f)
-	f.Evidence = evidenceOf(v, g)
+	wg.Wait()
 	f.Advice = adviceFor(&f)
 	if o.Sockets {
 		f.Sockets = detailsOf(v, g)
@@ -116,7 +121,7 @@ func (e ending) rank() int { return slices.Index(lasting[:], e.kind) }
 func (e ending) outlasts(other ending) bool {
 	timed := func(k Ending) bool { return k == By || k == At }
 	switch a, b := e.rank(), other.rank(); {
-	case a != b && !(timed(e.kind) && timed(other.kind)):
+	case a != b && (!timed(e.kind) || !timed(other.kind)):
 		return a < b
 	case e.after != other.after && (timed(e.kind) || e.kind == Soon):
 		return e.after > other.after

@@ -83,12 +83,12 @@ func closeWaitEnding(v *view, s *observe.Socket, d verdict) ending {
 	case observe.TimerKeepalive:
 		return keepaliveEnding(s, limitsOf(v, s), peerOf(v, s), d.age)
 	}
-	switch {
-	case d.cause == HalfCloseInUse:
+	switch d.cause {
+	case HalfCloseInUse:
 		return ending{kind: Never, rule: ruleInUse}
-	case d.cause == NeverAccepted:
+	case NeverAccepted:
 		return ending{kind: Never, rule: ruleInQueue}
-	case d.cause == Ownerless:
+	case Ownerless:
 		return ending{kind: Never, rule: ruleUnowned}
 	}
 	if peer := peerOf(v, s); peer.known && !peer.holds {

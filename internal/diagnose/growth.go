@@ -22,7 +22,7 @@ const enoughArrivals = 3
 // says little about two a minute, and a single one in it would be a rate of 3600
 // an hour. What a torn look lacks has not gone.
 func growthOf(v *view, g *group) growth {
-	estimate := estimateGrowth(v, g)
+	estimate := estimateGrowth(g)
 	if v.prev == nil || v.torn || torn(v.prev) {
 		return estimate
 	}
@@ -37,7 +37,7 @@ func growthOf(v *view, g *group) growth {
 // estimateGrowth reads the arrival history out of the survivors' ages: how many
 // of them came in the more recent half of the group's life. A burst long ago
 // then counts as no growth. It sees arrivals only: a pool that drains looks alike.
-func estimateGrowth(v *view, g *group) growth {
+func estimateGrowth(g *group) growth {
 	n, oldest := 0, time.Duration(0)
 	each := func(f func(age)) {
 		for _, part := range []*group{g, g.twin} {

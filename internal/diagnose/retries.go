@@ -82,7 +82,7 @@ func modelTimeout(n int, rtoMax time.Duration) time.Duration {
 // counted from the look, if the peer stays silent: the first firing of the
 // timer at which the limit has passed since the first one (retransmits_timed_out).
 func retransmissionEnd(s *observe.Socket, l limits, owned bool) time.Duration {
-	limit := modelTimeout(retriesFor(s, l, owned), l.rtoMax)
+	limit := modelTimeout(retriesFor(l, owned), l.rtoMax)
 	if l.userTimeout > 0 {
 		limit = l.userTimeout
 	}
@@ -120,7 +120,7 @@ func retransmissionEnd(s *observe.Socket, l limits, owned bool) time.Duration {
 // retriesFor is tcp_retries2 for a socket with an owner; for an orphan
 // tcp_orphan_retries, where 0 means 8 while the back-off has not reached its
 // maximum (tcp_orphan_retries in net/ipv4/tcp_timer.c).
-func retriesFor(s *observe.Socket, l limits, owned bool) int {
+func retriesFor(l limits, owned bool) int {
 	if owned {
 		return l.retries2
 	}

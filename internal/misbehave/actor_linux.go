@@ -70,7 +70,7 @@ func inNetNS(path string, start func() error) error {
 	defer unix.Close(home)
 	if err := unix.Setns(there, unix.CLONE_NEWNET); err != nil {
 		runtime.UnlockOSThread()
-		if err == unix.EPERM {
+		if errors.Is(err, unix.EPERM) {
 			err = errors.Join(err, ErrPrivilege)
 		}
 		return fmt.Errorf("enter network namespace %s: %w", path, err)

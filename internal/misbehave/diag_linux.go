@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/closewait/closewait/tcp"
 	"golang.org/x/sys/unix"
+
+	"github.com/closewait/closewait/tcp"
 )
 
 // diag asks the kernel about one socket at a time, by its addresses. It is our

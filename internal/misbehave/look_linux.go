@@ -5,8 +5,9 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/closewait/closewait/tcp"
 	"golang.org/x/sys/unix"
+
+	"github.com/closewait/closewait/tcp"
 )
 
 // pollEvery is how often a condition that has no descriptor to wait on is tried.

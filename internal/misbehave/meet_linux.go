@@ -186,7 +186,7 @@ func dial(s *sock, o order, deadline time.Time) (err error) {
 	}
 	to := sockaddr(o.Addr)
 	err = unix.Connect(s.fd, to)
-	if err == unix.EINPROGRESS || err == unix.EINTR {
+	if errors.Is(err, unix.EINPROGRESS) || errors.Is(err, unix.EINTR) {
 		if err := waitFor(s.fd, unix.POLLOUT, deadline); err != nil {
 			return err
 		}
@@ -195,13 +195,13 @@ func dial(s *sock, o order, deadline time.Time) (err error) {
 		}
 		// The second call tells how the first ended.
 		err = unix.Connect(s.fd, to)
-		if err == unix.EISCONN {
+		if errors.Is(err, unix.EISCONN) {
 			err = nil
 		}
 	}
 	if o.Bytes == toBeRefused {
 		if !errors.Is(err, unix.ECONNREFUSED) {
-			return fmt.Errorf("not refused but %v", err)
+			return fmt.Errorf("not refused but %w", err)
 		}
 		return nil
 	}

@@ -39,10 +39,8 @@ func TestWorkersShareTheWork(t *testing.T) {
 			}
 			for _, l := range p.Listeners() {
 				checkHolder(t, l)
-				if want := 0; kind == misbehave.EOFIgnoredInbound {
-					if want = 2; len(l.AlsoHeldBy) != want {
-						t.Errorf("the listener is also held by %v, want %d more", l.AlsoHeldBy, want)
-					}
+				if kind == misbehave.EOFIgnoredInbound && len(l.AlsoHeldBy) != 2 {
+					t.Errorf("the listener is also held by %v, want 2 more", l.AlsoHeldBy)
 				}
 			}
 			checkStop(t, p, os.Getpid())

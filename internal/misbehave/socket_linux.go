@@ -45,9 +45,9 @@ func waitFor(fd int, events int16, deadline time.Time) error {
 func again(fd int, events int16, deadline time.Time, step func() error) error {
 	for {
 		err := step()
-		switch err {
-		case unix.EINTR:
-		case unix.EAGAIN:
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN):
 			if err := waitFor(fd, events, deadline); err != nil {
 				return err
 			}

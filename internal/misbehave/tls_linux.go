@@ -51,11 +51,22 @@ func (w wire) Write(p []byte) (int, error) {
 	return sent, nil
 }
 
-func (w wire) Close() error                     { return w.sock.close() }
-func (w wire) LocalAddr() net.Addr              { return net.TCPAddrFromAddrPort(w.local) }
-func (w wire) RemoteAddr() net.Addr             { return net.TCPAddrFromAddrPort(w.remote) }
-func (w wire) SetDeadline(time.Time) error      { return nil }
-func (w wire) SetReadDeadline(time.Time) error  { return nil }
+// Close closes the socket.
+func (w wire) Close() error { return w.sock.close() }
+
+// LocalAddr is the socket's own address.
+func (w wire) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(w.local) }
+
+// RemoteAddr is the peer's address.
+func (w wire) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(w.remote) }
+
+// SetDeadline does nothing: every step has its deadline already.
+func (w wire) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline does nothing either.
+func (w wire) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing either.
 func (w wire) SetWriteDeadline(time.Time) error { return nil }
 
 // serveTLS is the server's half of a handshake and one exchange. The connection's

@@ -87,7 +87,7 @@ func TestSocketsNeverConnectedAreNotDead(t *testing.T) {
 		return nil
 	})
 	for _, fd := range []int{fresh, refused, refusedLater} {
-		defer unix.Close(fd)
+		t.Cleanup(func() { _ = unix.Close(fd) })
 		awaitState(t, fd, uint8(tcp.Closed))
 	}
 	found := owned(t, r, os.Getpid())

@@ -3,6 +3,7 @@
 package bpfiter
 
 import (
+	"errors"
 	"net/netip"
 	"os"
 	"testing"
@@ -191,8 +192,7 @@ func TestListenerTellsItsQueue(t *testing.T) {
 			}
 			return unix.Connect(client, to)
 		})
-		defer unix.Close(listener)
-		defer unix.Close(client)
+		t.Cleanup(func() { _, _ = unix.Close(listener), unix.Close(client) })
 		rec := ours(t, r, listener)
 		checkIdentity(t, &rec, ns, listener)
 		if rec.State != tcp.Listen || int(rec.Protocol) != protocol || rec.RecvQ != 1 || rec.SendQ != 16 {
@@ -347,11 +347,11 @@ func TestZeroWindowShowsAsProbeTimer(t *testing.T) {
 	awaitState(t, p.client, uint8(tcp.CloseWait))
 	p.must(unix.SetNonblock(p.client, true))
 	for {
-		if _, err := unix.Write(p.client, make([]byte, 1<<16)); err == unix.EAGAIN {
+		_, err := unix.Write(p.client, make([]byte, 1<<16))
+		if errors.Is(err, unix.EAGAIN) {
 			break
-		} else {
-			p.must(err)
 		}
+		p.must(err)
 	}
 	await(t, "the zero-window probe timer", func() bool {
 		rec := ours(t, r, p.client)

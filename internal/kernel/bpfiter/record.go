@@ -121,7 +121,7 @@ func decode(b []byte, hz hertz, r *Record) (int, error) {
 		return 0, nil
 	}
 	kind, size := Kind(b[0]), int(binary.LittleEndian.Uint16(b[2:]))
-	want := 0
+	var want int
 	switch kind {
 	case KindSocket:
 		want = sizeRecord

@@ -10,8 +10,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/closewait/closewait/internal/kernel/netns"
 	"golang.org/x/sys/unix"
+
+	"github.com/closewait/closewait/internal/kernel/netns"
 )
 
 // here is the calling thread's namespace.

@@ -16,9 +16,10 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/closewait/closewait/internal/kernel/netns"
 	"github.com/closewait/closewait/internal/privilege"
-	"golang.org/x/sys/unix"
 )
 
 func itoaInt(n int) string   { return strconv.Itoa(n) }
@@ -100,7 +101,7 @@ func TestMountedAndInhabited(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "green")
 	must(t, "create", os.WriteFile(path, nil, 0o600))
 	must(t, "mount", unix.Mount(fmt.Sprintf("/proc/%d/ns/net", pid), path, "", unix.MS_BIND, ""))
-	defer unix.Unmount(path, unix.MNT_DETACH)
+	defer func() { must(t, "unmount", unix.Unmount(path, unix.MNT_DETACH)) }()
 	got := find(list(t), id)
 	if len(got) != 1 || got[0].Name != "green" || !slices.Equal(got[0].PIDs, []int{pid}) {
 		t.Fatalf("namespaces are %+v", got)

@@ -57,7 +57,7 @@ func (n *Namespace) paths() []string {
 // a process may have ended, and its number have been given away, since. While
 // the file is open the namespace lives.
 func (n *Namespace) Open() (*os.File, error) {
-	first := error(ErrGone)
+	first := ErrGone
 	for _, path := range n.paths() {
 		f, err := os.Open(path)
 		if err != nil {

@@ -13,9 +13,10 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/closewait/closewait/internal/kernel/netns"
 	"github.com/closewait/closewait/internal/privilege"
-	"golang.org/x/sys/unix"
 )
 
 func must(t testing.TB, what string, err error) {

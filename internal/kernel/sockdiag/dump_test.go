@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"github.com/closewait/closewait/internal/privilege"
 	"os"
 	"runtime"
 	"slices"
@@ -16,8 +15,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/closewait/closewait/tcp"
+	"github.com/closewait/closewait/internal/privilege"
+
 	"golang.org/x/sys/unix"
+
+	"github.com/closewait/closewait/tcp"
 )
 
 // message makes a whole netlink message.

@@ -7,8 +7,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/closewait/closewait/tcp"
 	"golang.org/x/sys/unix"
+
+	"github.com/closewait/closewait/tcp"
 )
 
 // Get looks one TCP socket up, with Info, without a dump. Cookie 0 in id means

@@ -7,8 +7,9 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/closewait/closewait/tcp"
 	"golang.org/x/sys/unix"
+
+	"github.com/closewait/closewait/tcp"
 )
 
 func TestGet(t *testing.T) {

@@ -4,11 +4,13 @@ package sockdiag
 
 import (
 	"errors"
-	"github.com/closewait/closewait/internal/privilege"
 	"testing"
 
-	"github.com/closewait/closewait/tcp"
+	"github.com/closewait/closewait/internal/privilege"
+
 	"golang.org/x/sys/unix"
+
+	"github.com/closewait/closewait/tcp"
 )
 
 // mptcpPair returns the ends of a connection that speaks MPTCP on the wire.

@@ -30,7 +30,7 @@ func TestFilter(t *testing.T) {
 			elsewhere = netip.MustParseAddr("2001:db8::1")
 		}
 		port := func(p uint16) netip.AddrPort { return netip.AddrPortFrom(netip.Addr{}, p) }
-		any := func(a netip.Addr) netip.AddrPort { return netip.AddrPortFrom(a, 0) }
+		host := func(a netip.Addr) netip.AddrPort { return netip.AddrPortFrom(a, 0) }
 		conn := dial(t)
 		for _, test := range []struct {
 			name                string
@@ -45,10 +45,10 @@ func TestFilter(t *testing.T) {
 			{"remote port", Query{Remote: port(f.Remote.Port())}, true, false, false},
 			{"local port", Query{Local: port(f.Remote.Port())}, false, true, false},
 			{"both ports", Query{Local: port(f.Local.Port()), Remote: port(f.Remote.Port())}, true, false, false},
-			{"remote address", Query{Remote: any(v.addr)}, true, true, true},
-			{"unmapped", Query{Remote: any(v.addr.Unmap())}, true, true, true},
-			{"port and address", Query{Local: port(f.Local.Port()), Remote: any(v.addr)}, true, false, false},
-			{"other address", Query{Remote: any(elsewhere)}, false, false, false},
+			{"remote address", Query{Remote: host(v.addr)}, true, true, true},
+			{"unmapped", Query{Remote: host(v.addr.Unmap())}, true, true, true},
+			{"port and address", Query{Local: port(f.Local.Port()), Remote: host(v.addr)}, true, false, false},
+			{"other address", Query{Remote: host(elsewhere)}, false, false, false},
 			{"other address, right port", Query{Remote: netip.AddrPortFrom(elsewhere, f.Remote.Port())}, false, false, false},
 			{"one family", Query{Family: v.family, Remote: f.Remote}, true, false, false},
 		} {

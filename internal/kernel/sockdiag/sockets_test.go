@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/closewait/closewait/tcp"
 	"golang.org/x/sys/unix"
+
+	"github.com/closewait/closewait/tcp"
 )
 
 // Sockets here are made by plain system calls: package net would turn keepalive

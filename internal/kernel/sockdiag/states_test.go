@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/closewait/closewait/tcp"
 	"golang.org/x/sys/unix"
+
+	"github.com/closewait/closewait/tcp"
 )
 
 // want is what one row must show. Inode 0 means without a file.
