@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync"
 	"time"
 
 	"github.com/closewait/closewait/internal/observe"

@@ -91,6 +91,8 @@ func (t *text) header(stuck []*diagnose.Finding) {
 	p := paragraph{}.add(strong, firstOf(shorten(r.Host.Name, nameColumns), "this host")).
 		say(" · ", t.clock.at(r.TakenAt), " · ", t.scope(), " · ", number(r.Totals.CloseWait), " in CLOSE_WAIT")
 	switch {
+	case closeWait > 0 && t.style.Filter != "":
+		p = p.say(", ").add(strong, number(closeWait)+" stuck of those asked for")
 	case closeWait > 1 && closeWait == r.Totals.CloseWait:
 		p = p.say(", ").add(strong, "all stuck")
 	case closeWait > 0:
