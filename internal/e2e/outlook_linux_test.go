@@ -38,6 +38,8 @@ type fate struct {
 	// bound: how long it has been so is not all seen, so the prediction is an upper
 	// bound (icsk_backoff grows to tcp_retries2 only, however many probes went out).
 	bound bool
+	// linger: a connection closed with TCP_LINGER2, not a program.
+	linger bool
 	// either: the last of a row of events may come one second earlier or later than
 	// predicted. A look reads the two ends at two moments, and a keepalive probe may
 	// meet the peer's last or no more.
@@ -70,6 +72,7 @@ func fates() []fate {
 		{name: "TCP_USER_TIMEOUT shorter than the limit", spec: plain(misbehave.FinUnackedLastAck), twist: userTimeout(2400), blind: true},
 		{name: "TCP_USER_TIMEOUT longer than the limit", spec: plain(misbehave.SendBlockedRetransmit), twist: userTimeout(5000), blind: true},
 		{name: "TCP_USER_TIMEOUT and a zero window", spec: plain(misbehave.SendBlocked), twist: userTimeout(4000), blind: true, bound: true},
+		{name: "FIN_WAIT_2 of an orphan for more than 60 s", linger: true, blind: true},
 	}
 }
 
@@ -115,39 +118,64 @@ func userTimeout(ms int) func(*testing.T, *player) {
 	}
 }
 
+// rounds is how often a fate is played that ended before anybody had looked: on
+// a busy machine a look can take longer than a short fate.
+const rounds = 4
+
 // TestOutlook holds what is predicted of each socket, whenever it is looked at,
 // against when the kernel then ends it.
 func TestOutlook(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t)
 	s.set(t, shortSettings)
+	unseen := fates()
+	for range rounds {
+		if unseen = playFates(t, s, unseen); len(unseen) == 0 {
+			return
+		}
+	}
+	for _, f := range unseen {
+		t.Errorf("%s: no look predicted its end, in %d rounds", f.name, rounds)
+	}
+}
+
+// playFates judges each fate, and returns those that no look has seen.
+func playFates(t *testing.T, s *space, all []fate) (unseen []fate) {
+	t.Helper()
 	w := watch(t, s)
 	defer w.stop()
-	all := fates()
-	players := make([]*player, len(all))
+	conns, since := make([]misbehave.Conn, len(all)), make([]time.Time, len(all))
 	for i, f := range all {
-		players[i] = one(t, s, f.spec)
-		if f.twist != nil {
-			f.twist(t, players[i])
-			players[i].ready = time.Now()
-		}
-		w.follow(players[i].Culprits()[0], players[i].ready)
+		conns[i], since[i] = f.begin(t, s)
+		w.follow(conns[i], since[i])
 	}
-	long := lingering(t, s)
-	w.follow(long, time.Now())
 	w.run(t, func(flow tcp.Flow) bool {
-		i := slices.IndexFunc(players, func(x *player) bool { return flowOf(x.Culprits()[0]) == flow })
-		return i >= 0 && all[i].lasts
+		i := slices.IndexFunc(conns, func(c misbehave.Conn) bool { return flowOf(c) == flow })
+		return all[i].lasts
 	})
 	w.stop()
 	for i, f := range all {
-		t.Run(f.name, func(t *testing.T) {
-			judgeFate(t, w, f, players[i].Culprits()[0], players[i].ready)
-		})
+		seen := true
+		t.Run(f.name, func(t *testing.T) { seen = judgeFate(t, w, f, conns[i], since[i]) })
+		if !seen {
+			unseen = append(unseen, f)
+		}
 	}
-	t.Run("FIN_WAIT_2 of an orphan for more than 60 s", func(t *testing.T) {
-		judgeFate(t, w, fate{blind: true}, long, time.Time{})
-	})
+	return unseen
+}
+
+// begin plays the fate's program up to where its socket is to be followed.
+func (f fate) begin(t *testing.T, s *space) (misbehave.Conn, time.Time) {
+	t.Helper()
+	if f.linger {
+		return lingering(t, s), time.Now()
+	}
+	x := one(t, s, f.spec)
+	if f.twist != nil {
+		f.twist(t, x)
+		return x.Culprits()[0], time.Now()
+	}
+	return x.Culprits()[0], x.ready
 }
 
 // lingering closes a connection that is to stay in FIN_WAIT_2 for 62 s, of which
@@ -282,8 +310,9 @@ func (w *watcher) done(lasts func(tcp.Flow) bool) bool {
 	return !waiting
 }
 
-// judgeFate compares every prediction since the socket was as it is.
-func judgeFate(t *testing.T, w *watcher, f fate, c misbehave.Conn, since time.Time) {
+// judgeFate compares every prediction since the socket was as it is, and reports
+// whether there was one.
+func judgeFate(t *testing.T, w *watcher, f fate, c misbehave.Conn, since time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l := w.lives[flowOf(c)]
@@ -302,14 +331,12 @@ func judgeFate(t *testing.T, w *watcher, f fate, c misbehave.Conn, since time.Ti
 		told[s.Reader]++
 		judgeOutlook(t, s, socket, o, l, f)
 	}
-	if len(told) == 0 {
-		t.Error("no look predicted its end")
-	}
 	if f.lasts {
 		t.Logf("still there; predictions: %v", told)
 	} else {
 		t.Logf("ended after %v; predictions: %v", l.ended.Sub(l.since).Round(time.Millisecond), told)
 	}
+	return len(told) > 0
 }
 
 func judgeOutlook(t *testing.T, s *observe.Snapshot, socket *observe.Socket, o *diagnose.Outlook, l *life, f fate) {
