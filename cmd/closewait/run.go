@@ -13,7 +13,7 @@ import (
 // The exit statuses. Monitoring and scripts rely on them.
 const (
 	exitOK          = 0
-	exitStuck       = 1   // only with --check
+	exitStuck       = 1   // only with --check; also a story that did not go as it says
 	exitUsage       = 2   // a wrong command line
 	exitFailed      = 3   // could not look, or not save or print what was seen
 	exitInterrupted = 130 // 128 + SIGINT, as shells have it
@@ -70,7 +70,7 @@ func (e *env) exit(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, errStuck):
+	case errors.Is(err, errStuck), errors.Is(err, errUnexpected):
 		return exitStuck
 	case errors.Is(err, syscall.EPIPE):
 		// The reader of our output has seen enough (closewait | head).

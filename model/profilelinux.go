@@ -1,0 +1,75 @@
+package model
+
+// Linux is Linux 6.x. Functions named in comments are in net/ipv4; what
+// kernel 6.18 was seen to do is marked "seen".
+func Linux() Profile {
+	return Profile{
+		Name: "linux",
+		Acceptance: Acceptance{
+			ResetBeforeFIN:  true, // tcp_input.c tcp_reset_check; seen
+			RightEdge:       true, // tcp_input.c tcp_sequence: after(seq, rcv_nxt+window) only
+			AckRange:        true, // tcp_input.c tcp_ack: before(ack, prior_snd_una - max_window)
+			UnsentAckSilent: true, // tcp_input.c tcp_rcv_established
+			ChallengeEvery:  500 * Millisecond,
+			// tcp_invalid_ratelimit, tcp_oow_rate_limited; seen
+		},
+		Handshake: Handshake{
+			SYNRetries:    6,            // tcp_syn_retries
+			SYNACKRetries: 5,            // tcp_synack_retries
+			RepeatedSYN:   SYNACKIfSame, // tcp_minisocks.c tcp_check_req
+			SYNAlone:      true,         // without TCP Fast Open
+			AnswerAlone:   true,         // tcp_input.c tcp_rcv_synsent_state_process: discard
+			// tcp_input.c tcp_rcv_state_process, LISTEN
+			ListenDropsSYNFIN: true,
+			MSS:               1460,
+		},
+		Closing: Closing{
+			UnreadResets:    true, // tcp.c __tcp_close, TCPABORTONCLOSE; seen
+			ShutdownResets:  true, // tcp_input.c tcp_rcv_state_process, TCPABORTONDATA; seen
+			ResetWithAck:    true, // tcp_output.c tcp_send_active_reset
+			KeepaliveResets: true, // tcp_timer.c tcp_keepalive_timer
+		},
+		FinWait2: FinWait2{
+			Starts:    StartOnClose, // shutdown(SHUT_WR) alone starts no timer; seen
+			Lasts:     Minute,       // tcp_fin_timeout
+			Mini:      Minute,       // TCP_TIMEWAIT_LEN; fin_timeout 90 lasts 60 s, seen
+			MinRTOs10: 35,           // tcp_fin_time: rto<<2 - rto>>1
+			Expiry:    Silent,
+		},
+		TimeWait: TimeWait{
+			MSL:         30 * Second, // TCP_TIMEWAIT_LEN is 60 s
+			Reuse:       true,        // tcp_minisocks.c tcp_timewait_state_process
+			NoChallenge: true,        // the same: every other RST is dropped
+			AckRestarts: true,        // the same: inet_twsk_reschedule
+		},
+		Timing: Timing{
+			RTOInitial:   Second,
+			RTOMin:       200 * Millisecond,
+			RTOMinVaries: true, // tcp_input.c tcp_rtt_estimator
+			RTOMax:       120 * Second,
+			// tcp_input.c __tcp_set_rto: tcp_rto_min bounds the variance, and a timer
+			// is late by up to a jiffy: ss shows rto:204 at HZ=250.
+			Granularity:      204 * Millisecond,
+			R1:               3,  // tcp_retries1
+			R2:               15, // tcp_retries2: 924.6 s
+			R2Base:           200 * Millisecond,
+			OrphanR2:         8, // tcp_orphan_retries 0 means 8: 102.2 s
+			OrphanProbeLimit: true,
+			EagerRTO:         true,
+			PersistMin:       200 * Millisecond,
+			PersistMax:       120 * Second,
+			OldProbe:         true, // tcp_output.c tcp_xmit_probe_skb
+			// tcp_timer.c tcp_retransmit_timer: from retrans_stamp
+			UserTimeoutByRetry: true,
+		},
+		Keeping: Keeping{KeepIdle: 2 * Hour, KeepInterval: 75 * Second, KeepProbes: 9},
+		Sockets: Sockets{
+			SendBuffer:       87040, // tcp_wmem[1], rounded to what it holds
+			ReceiveBuffer:    65535,
+			ResetInCloseWait: EPIPE, // tcp_input.c tcp_reset; seen
+			UnconnectedWrite: EPIPE, // tcp.c tcp_sendmsg_locked
+			AcceptsDead:      true,  // inet_connection_sock.c inet_csk_accept
+			EOFBeforeError:   true,  // tcp.c tcp_recvmsg_locked: SOCK_DONE first; seen
+		},
+	}
+}
