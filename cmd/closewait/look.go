@@ -27,7 +27,8 @@ func (s *scan) looks(ctx context.Context) (prev, cur *observe.Snapshot, interrup
 	if err != nil {
 		return nil, nil, false, err
 	}
-	wait, text := s.interval.value, ""
+	wait := s.interval.value
+	var text string
 	switch {
 	case wait > 0:
 		text = fmt.Sprintf("looking again in %s to measure what moves… (Ctrl-C: report what was seen)", brief(wait))

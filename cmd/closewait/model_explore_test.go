@@ -10,7 +10,7 @@ const small = "--octets 0 --losses 1"
 
 func exploring(t *testing.T, args string) (status int, stdout, stderr string) {
 	t.Helper()
-	return closewait(t, "", append([]string{"model", "explore"}, strings.Fields(args)...)...)
+	return inProcess(t, "", append([]string{"model", "explore"}, strings.Fields(args)...)...)
 }
 
 // The two sentences that the command is for.
@@ -36,7 +36,7 @@ func TestModelExploreTellsAStory(t *testing.T) {
 	if status != exitOK || errs != "" {
 		t.Fatalf("status %d, %s", status, errs)
 	}
-	status, out, errs := closewait(t, story, "model", "run", "-")
+	status, out, errs := inProcess(t, story, "model", "run", "-")
 	if status != exitOK || errs != "" || !strings.Contains(out, "All went as the story says") {
 		t.Errorf("status %d, %s\n%s\n%s", status, errs, story, out)
 	}

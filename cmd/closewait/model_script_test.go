@@ -37,7 +37,7 @@ func scriptFolder(t *testing.T) string {
 
 func TestModelScript(t *testing.T) {
 	folder := scriptFolder(t)
-	status, out, errs := closewait(t, "", "model", "script", folder)
+	status, out, errs := inProcess(t, "", "model", "script", folder)
 	out = strings.ReplaceAll(out, folder+string(filepath.Separator), "")
 	if status != exitOK || errs != "" {
 		t.Fatalf("status %d, %s%s", status, out, errs)
@@ -45,11 +45,11 @@ func TestModelScript(t *testing.T) {
 	golden(t, "model-script.txt", filepath.ToSlash(out))
 
 	// One script that fails is status 1; the other definition changes it.
-	status, out, _ = closewait(t, "", "model", "script", "--define", "RELAXED", folder)
+	status, out, _ = inProcess(t, "", "model", "script", "--define", "RELAXED", folder)
 	if status != 1 || !strings.Contains(out, "refused.pkt:3: wanted connect = -1 ECONNREFUSED from 0.006 s") {
 		t.Errorf("status %d: %s", status, out)
 	}
-	status, out, _ = closewait(t, "", "model", "script", "--verbose", filepath.Join(folder, "a", "refused.pkt"))
+	status, out, _ = inProcess(t, "", "model", "script", "--verbose", filepath.Join(folder, "a", "refused.pkt"))
 	if status != exitOK || !strings.Contains(out, "< R. 0:0(0) ack 1  SYN_SENT") || !strings.Contains(out, "ignored: sysctl net.ipv4.tcp_frto") {
 		t.Errorf("status %d: %s", status, out)
 	}
@@ -65,7 +65,7 @@ func TestModelScriptMistakes(t *testing.T) {
 		{"model script --profile vms x.pkt", exitUsage, "use "},
 		{"model script there/is/none.pkt", exitFailed, "none.pkt"},
 	} {
-		status, _, errs := closewait(t, "", strings.Fields(row.args)...)
+		status, _, errs := inProcess(t, "", strings.Fields(row.args)...)
 		if status != row.status || !strings.Contains(errs, row.says) {
 			t.Errorf("%s: status %d, %q", row.args, status, errs)
 		}

@@ -14,9 +14,9 @@ import (
 
 var updateGolden = flag.Bool("update", false, "rewrite the golden files")
 
-// closewait runs a command line in a folder of its own, where no file of the
-// project is.
-func closewait(t *testing.T, stdin string, args ...string) (status int, stdout, stderr string) {
+// inProcess runs a command line in this process: nothing of it needs a terminal,
+// a child or a signal.
+func inProcess(t *testing.T, stdin string, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
 	status = run(args, strings.NewReader(stdin), &out, &err)
@@ -45,7 +45,7 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestModelClaims(t *testing.T) {
-	status, out, errs := closewait(t, "", "model", "claims")
+	status, out, errs := inProcess(t, "", "model", "claims")
 	if status != exitOK || errs != "" {
 		t.Fatalf("status %d, %s", status, errs)
 	}
@@ -56,7 +56,7 @@ func TestModelClaims(t *testing.T) {
 		}
 	}
 
-	status, out, _ = closewait(t, "", "model", "claims", "--json", "--profile", "linux,xnu")
+	status, out, _ = inProcess(t, "", "model", "claims", "--json", "--profile", "linux,xnu")
 	var table report.Claims
 	if err := json.Unmarshal([]byte(out), &table); err != nil || status != exitOK {
 		t.Fatalf("status %d, %v", status, err)
@@ -71,7 +71,7 @@ func TestModelClaims(t *testing.T) {
 
 func TestModelRunShowsAStoryOfTheLibrary(t *testing.T) {
 	t.Chdir(t.TempDir())
-	status, out, errs := closewait(t, "", "model", "run", "c08-mask-1", "--svg", "mask.svg")
+	status, out, errs := inProcess(t, "", "model", "run", "c08-mask-1", "--svg", "mask.svg")
 	if status != exitOK || errs != "" {
 		t.Fatalf("status %d, %s", status, errs)
 	}
@@ -84,24 +84,49 @@ func TestModelRunShowsAStoryOfTheLibrary(t *testing.T) {
 	if err != nil || !bytes.HasPrefix(svg, []byte("<svg ")) {
 		t.Errorf("the picture is %.40s, %v", svg, err)
 	}
-	status, out, _ = closewait(t, "", "model", "run", "c08-mask-1.story", "--profile", "xnu")
+	status, out, _ = inProcess(t, "", "model", "run", "c08-mask-1.story", "--profile", "xnu")
 	if status != exitOK || !strings.Contains(out, "takes error → ECONNRESET") && !strings.Contains(out, "ECONNRESET │") {
 		t.Errorf("status %d on xnu:\n%s", status, out)
 	}
-	if status, out, _ = closewait(t, "", "model", "run", "c10-mask-2-on-hp-ux"); status != exitOK || !strings.Contains(out, "on model-hpux.") {
+	if status, out, _ = inProcess(t, "", "model", "run", "c10-mask-2-on-hp-ux"); status != exitOK || !strings.Contains(out, "on model-hpux.") {
 		t.Errorf("a story's own profile is not taken: status %d\n%s", status, out)
 	}
 }
 
+func TestModelRunTakesAClaim(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, row := range []struct{ claim, title, also string }{
+		{"c8", "C8. Mask 1", "This is c08-mask-1. Also about C8:\n  c08-correction-the-descriptor-stays\n"},
+		{"C08", "C8. Mask 1", "This is c08-mask-1. Also about C08:\n  c08-correction-the-descriptor-stays\n"},
+		{"C10", "C10. Mask 2", "This is c10-mask-2. Also about C10:\n  c10-mask-2-on-hp-ux\n  c10-correction-silent-expiry\n"},
+		{"c12", "C12. Mask 1", ""},
+	} {
+		status, out, errs := inProcess(t, "", "model", "run", row.claim)
+		if status != exitOK || errs != "" || !strings.HasPrefix(out, row.title) || !strings.HasSuffix(out, row.also) {
+			t.Errorf("%s: status %d, %s\n%s", row.claim, status, errs, out)
+		}
+		if row.also == "" && strings.Contains(out, "Also about") {
+			t.Errorf("%s has one story, and others are named:\n%s", row.claim, out)
+		}
+	}
+	// A file of that name comes first.
+	if err := os.WriteFile("c8", []byte("# Mine\nlocal and remote are connected\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, out, _ := inProcess(t, "", "model", "run", "c8"); !strings.HasPrefix(out, "Mine\n") {
+		t.Errorf("a file called c8 is not played:\n%s", out)
+	}
+}
+
 func TestModelRunDrawsALadder(t *testing.T) {
-	_, out, _ := closewait(t, "", "model", "run", "c12-a-lost-rst-is-drawn-again")
+	_, out, _ := inProcess(t, "", "model", "run", "c12-a-lost-rst-is-drawn-again")
 	golden(t, "model-run-c12.txt", out)
 }
 
 func TestModelRunTellsWhatDidNotComeTrue(t *testing.T) {
 	t.Chdir(t.TempDir())
 	const story = "# Wrong\nlocal and remote are connected\nremote closes\nexpect local ESTABLISHED\n"
-	status, out, errs := closewait(t, story, "model", "run", "-")
+	status, out, errs := inProcess(t, story, "model", "run", "-")
 	if status != 1 || errs != "" {
 		t.Errorf("status %d, %s", status, errs)
 	}
@@ -111,7 +136,7 @@ func TestModelRunTellsWhatDidNotComeTrue(t *testing.T) {
 	if err := os.WriteFile("my.story", []byte(story), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if status, _, errs = closewait(t, "", "model", "run", "my.story", "--update"); status != exitOK {
+	if status, _, errs = inProcess(t, "", "model", "run", "my.story", "--update"); status != exitOK {
 		t.Errorf("--update: status %d, %s", status, errs)
 	}
 	src, err := os.ReadFile("my.story")
@@ -132,6 +157,12 @@ func TestModelMistakes(t *testing.T) {
 	}{
 		{"model run", exitUsage, "model run plays one story, and got 0"},
 		{"model run none.story", exitFailed, `no file and no story is called "none.story"`},
+		{"model run mask-2", exitFailed, "did you mean c10-mask-2-on-hp-ux, c10-mask-2 or c14-mask-2-on-hp-ux?"},
+		{"model run c08-maks-1", exitFailed, "did you mean c08-correction-the-descriptor-stays or c08-mask-1?"},
+		{"model run c8-mask-1.story", exitFailed, "did you mean c08-mask-1, c08-correction-the-descriptor-stays or c09-mask-1-by-keepalive?"},
+		{"model run c15", exitFailed, "model run --help lists the stories"},
+		{"model run c99999999999999999999", exitFailed, "no story is called"},
+		{"model run x", exitFailed, "no story is called"},
 		{"model run bad.story", exitFailed, "bad.story:1: wanted what the host does"},
 		{"model run .", exitFailed, "read the story"},
 		{"model run c08-mask-1 --profile beos", exitUsage, "use rfc9293, linux"},
@@ -139,7 +170,7 @@ func TestModelMistakes(t *testing.T) {
 		{"model claims --profile beos", exitUsage, `no profile is called "beos"`},
 		{"model claims c08", exitUsage, "claims takes no argument"},
 	} {
-		status, out, errs := closewait(t, "", strings.Fields(row.args)...)
+		status, out, errs := inProcess(t, "", strings.Fields(row.args)...)
 		if status != row.status || !strings.Contains(errs, row.want) || out != "" {
 			t.Errorf("%s: status %d, %q, %q; want %d, %q", row.args, status, errs, out, row.status, row.want)
 		}
