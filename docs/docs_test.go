@@ -153,7 +153,7 @@ func TestHowItDecidesNamesEveryCause(t *testing.T) {
 }
 
 func TestDocumentsFitAScreen(t *testing.T) {
-	for _, name := range []string{"json.md", "how-it-decides.md"} {
+	for _, name := range []string{"json.md", "how-it-decides.md", "model.md", "model-explore.md", "model-profiles.md"} {
 		for i, line := range strings.Split(read(t, name), "\n") {
 			if n := utf8.RuneCountInString(line); n > 100 {
 				t.Errorf("%s:%d has %d columns, at most 100", name, i+1, n)

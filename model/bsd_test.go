@@ -49,3 +49,27 @@ func TestBSDTakesACrossedFINAtOnce(t *testing.T) {
 	r.do(Close()).wantState(tcp.LastAck).wantSent("<SEQ=101><ACK=302><CTL=FIN|ACK>")
 	r.do(Arrive(tcp.Segment{Seq: irs + 2, Ack: iss + 2, Flags: tcp.ACK, Window: wnd})).wantState(tcp.Closed)
 }
+
+// In FIN-WAIT-2 a second shutdown(SHUT_WR) is more than nothing on BSD
+// (tcp_usrclosed): reading is over, and the connection no longer waits for ever.
+func TestBSDSecondShutdownEndsReading(t *testing.T) {
+	r := bsdOpen(t).do(Shutdown(ShutWrite)).do(Arrive(tcp.Segment{Seq: irs + 1, Ack: iss + 2, Flags: tcp.ACK, Window: wnd}))
+	r.wantState(tcp.FinWait2)
+	if r.c.waitAt != 0 {
+		t.Fatal("a half-close alone starts the FIN-WAIT-2 timer")
+	}
+	// What is unread can still be read.
+	r.do(Arrive(tcp.Segment{Seq: irs + 1, Ack: iss + 2, Len: 5, Flags: tcp.ACK | tcp.PSH, Window: wnd}))
+	r.do(Shutdown(ShutWrite)).wantState(tcp.FinWait2).wantResult(0, OK).wantSent()
+	if want := r.now + 600*Second; r.c.waitAt != want {
+		t.Errorf("the FIN-WAIT-2 timer is due at %v, want %v", r.c.waitAt, want)
+	}
+	r.do(Read(9)).wantResult(5, OK).do(Read(9)).wantEOF()
+	// What arrives is acknowledged and thrown away.
+	r.do(Arrive(tcp.Segment{Seq: irs + 6, Ack: iss + 2, Len: 5, Flags: tcp.ACK | tcp.PSH, Window: wnd})).wantState(tcp.FinWait2)
+	r.do(Read(9)).wantEOF()
+
+	// Elsewhere it does nothing.
+	r = in(t, Linux(), tcp.FinWait2).do(Shutdown(ShutWrite)).wantState(tcp.FinWait2).wantResult(0, OK).wantSent()
+	r.do(Read(9)).wantResult(0, EAGAIN)
+}

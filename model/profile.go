@@ -104,6 +104,10 @@ type Closing struct {
 	// ReadShutDiscards: after shutdown(SHUT_RD) what is unread, and what still
 	// arrives, is acknowledged and thrown away (BSD); else a read returns it (Linux).
 	ReadShutDiscards bool
+	// ShutdownAgainEnds: shutdown(SHUT_WR) in FIN-WAIT-2, where the FIN is long
+	// sent, ends receiving too: reads return zero, what arrives is treated as after
+	// SHUT_RD, and the FIN-WAIT-2 timer starts (BSD); else it does nothing.
+	ShutdownAgainEnds bool
 	// ResetWithAck: a RST that is not an answer carries an ACK: "RST|ACK".
 	// RFC 9293 §3.10.5 has a bare RST.
 	ResetWithAck bool

@@ -6,12 +6,11 @@ func Linux() Profile {
 	return Profile{
 		Name: "linux",
 		Acceptance: Acceptance{
-			ResetBeforeFIN:  true, // tcp_input.c tcp_reset_check; seen
-			RightEdge:       true, // tcp_input.c tcp_sequence: after(seq, rcv_nxt+window) only
-			AckRange:        true, // tcp_input.c tcp_ack: before(ack, prior_snd_una - max_window)
-			UnsentAckSilent: true, // tcp_input.c tcp_rcv_established
-			ChallengeEvery:  500 * Millisecond,
-			// tcp_invalid_ratelimit, tcp_oow_rate_limited; seen
+			ResetBeforeFIN:  true,              // tcp_input.c tcp_reset_check; seen
+			RightEdge:       true,              // tcp_input.c tcp_sequence: after(seq, rcv_nxt+window) only
+			AckRange:        true,              // tcp_input.c tcp_ack: before(ack, prior_snd_una - max_window)
+			UnsentAckSilent: true,              // tcp_input.c tcp_rcv_established
+			ChallengeEvery:  500 * Millisecond, // tcp_invalid_ratelimit, tcp_oow_rate_limited; seen
 		},
 		Handshake: Handshake{
 			SYNRetries:    6,            // tcp_syn_retries
@@ -21,7 +20,7 @@ func Linux() Profile {
 			AnswerAlone:   true,         // tcp_input.c tcp_rcv_synsent_state_process: discard
 			// tcp_input.c tcp_rcv_state_process, LISTEN
 			ListenDropsSYNFIN: true,
-			MSS:               1460,
+			MSS:               1460, // Ethernet: 1500 less 40 of headers
 		},
 		Closing: Closing{
 			UnreadResets:    true, // tcp.c __tcp_close, TCPABORTONCLOSE; seen
@@ -34,7 +33,7 @@ func Linux() Profile {
 			Lasts:     Minute,       // tcp_fin_timeout
 			Mini:      Minute,       // TCP_TIMEWAIT_LEN; fin_timeout 90 lasts 60 s, seen
 			MinRTOs10: 35,           // tcp_fin_time: rto<<2 - rto>>1
-			Expiry:    Silent,
+			Expiry:    Silent,       // inet_timewait_sock.c tw_timer_handler: freed, no more; seen
 		},
 		TimeWait: TimeWait{
 			MSL:         30 * Second, // TCP_TIMEWAIT_LEN is 60 s
@@ -43,29 +42,33 @@ func Linux() Profile {
 			AckRestarts: true,        // the same: inet_twsk_reschedule
 		},
 		Timing: Timing{
-			RTOInitial:   Second,
-			RTOMin:       200 * Millisecond,
-			RTOMinVaries: true, // tcp_input.c tcp_rtt_estimator
-			RTOMax:       120 * Second,
+			RTOInitial:   Second,            // tcp.h TCP_TIMEOUT_INIT
+			RTOMin:       200 * Millisecond, // tcp.h TCP_RTO_MIN
+			RTOMinVaries: true,              // tcp_input.c tcp_rtt_estimator
+			RTOMax:       120 * Second,      // tcp.h TCP_RTO_MAX
 			// tcp_input.c __tcp_set_rto: tcp_rto_min bounds the variance, and a timer
 			// is late by up to a jiffy: ss shows rto:204 at HZ=250.
 			Granularity:      204 * Millisecond,
-			R1:               3,  // tcp_retries1
-			R2:               15, // tcp_retries2: 924.6 s
-			R2Base:           200 * Millisecond,
-			OrphanR2:         8, // tcp_orphan_retries 0 means 8: 102.2 s
-			OrphanProbeLimit: true,
-			EagerRTO:         true,
-			PersistMin:       200 * Millisecond,
-			PersistMax:       120 * Second,
-			OldProbe:         true, // tcp_output.c tcp_xmit_probe_skb
+			R1:               3,                 // tcp_retries1
+			R2:               15,                // tcp_retries2: 924.6 s
+			R2Base:           200 * Millisecond, // tcp_timer.c retransmits_timed_out: TCP_RTO_MIN
+			OrphanR2:         8,                 // tcp_orphan_retries 0 means 8: 102.2 s
+			OrphanProbeLimit: true,              // tcp_timer.c tcp_probe_timer
+			EagerRTO:         true,              // tcp_input.c tcp_ack_update_rtt: timestamps are on by default
+			PersistMin:       200 * Millisecond, // tcp.h tcp_probe0_base: TCP_RTO_MIN
+			PersistMax:       120 * Second,      // tcp.h tcp_probe0_when: TCP_RTO_MAX
+			OldProbe:         true,              // tcp_output.c tcp_xmit_probe_skb
 			// tcp_timer.c tcp_retransmit_timer: from retrans_stamp
 			UserTimeoutByRetry: true,
 		},
-		Keeping: Keeping{KeepIdle: 2 * Hour, KeepInterval: 75 * Second, KeepProbes: 9},
+		Keeping: Keeping{
+			KeepIdle:     2 * Hour,    // tcp_keepalive_time
+			KeepInterval: 75 * Second, // tcp_keepalive_intvl
+			KeepProbes:   9,           // tcp_keepalive_probes
+		},
 		Sockets: Sockets{
 			SendBuffer:       87040, // tcp_wmem[1], rounded to what it holds
-			ReceiveBuffer:    65535,
+			ReceiveBuffer:    65535, // about what tcp_rmem[1] offers at first
 			ResetInCloseWait: EPIPE, // tcp_input.c tcp_reset; seen
 			UnconnectedWrite: EPIPE, // tcp.c tcp_sendmsg_locked
 			AcceptsDead:      true,  // inet_connection_sock.c inet_csk_accept

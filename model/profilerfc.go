@@ -9,8 +9,8 @@ func RFC9293() Profile {
 			AckRange: true, // §3.10.7.4, fifth: MAY-12
 		},
 		Handshake: Handshake{
-			SYNRetries:    7, // §3.8.3, MUST-23: at least 3 minutes; 1+2+4+…+128 s
-			SYNACKRetries: 7,
+			SYNRetries:    7,    // §3.8.3, MUST-23: at least 3 minutes; 1+2+4+…+128 s
+			SYNACKRetries: 7,    // as SYNRetries
 			MSS:           1460, // §3.7.1: what an Ethernet path carries
 		},
 		Closing: Closing{
@@ -22,12 +22,12 @@ func RFC9293() Profile {
 			Reuse: true,       // §3.6.1, MAY-2
 		},
 		Timing: Timing{
-			RTOInitial:  Second,      // RFC 6298 2.1
-			RTOMin:      Second,      // RFC 6298 2.4
-			RTOMax:      64 * Second, // RFC 6298 2.5: at least 60 s
-			Granularity: 100 * Millisecond,
-			R1:          3, // §3.8.3, SHLD-10
-			R2:          7, // §3.8.3, SHLD-11: at least 100 s; 1+2+…+64+64 s
+			RTOInitial:  Second,            // RFC 6298 2.1
+			RTOMin:      Second,            // RFC 6298 2.4
+			RTOMax:      64 * Second,       // RFC 6298 2.5: at least 60 s
+			Granularity: 100 * Millisecond, // RFC 6298 §4: at most, if fine
+			R1:          3,                 // §3.8.3, SHLD-10
+			R2:          7,                 // §3.8.3, SHLD-11: at least 100 s; 1+2+…+64+64 s
 		},
 		Keeping: Keeping{
 			KeepIdle:     2 * Hour,    // §3.8.4, MUST-28
@@ -35,7 +35,7 @@ func RFC9293() Profile {
 			KeepProbes:   9,           // MUST-29: never one alone
 		},
 		Sockets: Sockets{
-			SendBuffer:       65536,
+			SendBuffer:       65536,      // not specified
 			ReceiveBuffer:    65535,      // the most without window scaling
 			ResetInCloseWait: ECONNRESET, // §3.10.7.4, second: "connection reset"
 			ResetDiscards:    true,       // §3.10.7.4, second: all queues are flushed

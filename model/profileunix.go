@@ -8,10 +8,10 @@ func Illumos() Profile {
 	p.FinWait2 = FinWait2{
 		Starts: StartOnClose, // tcp_fin_wait_2_timer starts once detached
 		Lasts:  675 * Second, // tcp_fin_wait_2_flush_interval
-		Expiry: Silent,
+		Expiry: Silent,       // the same: nothing is sent
 	}
 	p.TimeWait.MSL = 30 * Second // tcp_time_wait_interval is 60 s
-	p.ResetWithAck = true
+	p.ResetWithAck = true        // not checked
 	return p
 }
 
@@ -21,9 +21,9 @@ func HPUX() Profile {
 	p := RFC9293()
 	p.Name = "hpux"
 	p.FinWait2 = FinWait2{
-		Starts: StartAlways,
-		Lasts:  0, // tcp_fin_wait_2_timeout, by default off
-		Expiry: SendRST,
+		Starts: StartAlways, // tcp_fin_wait_2_timeout; not checked for a half-close
+		Lasts:  0,           // tcp_fin_wait_2_timeout, by default off
+		Expiry: SendRST,     // the same: it ends with a RST
 	}
 	p.TimeWait.MSL = 30 * Second // tcp_time_wait_interval is 60 s
 	return p

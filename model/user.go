@@ -147,6 +147,9 @@ func (s *step) shutdown(how How) {
 		}
 	}
 	if how&ShutWrite != 0 {
+		if c.state == tcp.FinWait2 && s.p.ShutdownAgainEnds {
+			c.set(readShut)
+		}
 		s.closeWriting()
 	}
 	s.startFinWait()

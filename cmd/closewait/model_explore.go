@@ -122,8 +122,8 @@ func (m *modelExplore) bind(cmd *cobra.Command) {
 	}
 }
 
-// real are the profiles that were asked for, with their real times.
-func (m *modelExplore) real() (p [2]model.Profile, err error) {
+// asked are the profiles that were asked for, with their real times.
+func (m *modelExplore) asked() (p [2]model.Profile, err error) {
 	for side, name := range [2]string{m.profile.value, m.peer.value} {
 		if name == "" {
 			name = m.profile.value
@@ -138,9 +138,9 @@ func (m *modelExplore) real() (p [2]model.Profile, err error) {
 	return p, nil
 }
 
-func (m *modelExplore) options(real [2]model.Profile) explore.Options {
-	o := explore.Of(real[0])
-	o.Profiles[1] = explore.Scaled(real[1])
+func (m *modelExplore) options(profiles [2]model.Profile) explore.Options {
+	o := explore.Of(profiles[0])
+	o.Profiles[1] = explore.Scaled(profiles[1])
 	o.Handshake = m.handshake
 	o.KeepAlive = [2]bool{m.keepalive.value != "default", m.keepalive.value == "both"}
 	if slices.ContainsFunc([]string{"losses", "duplicates", "overtakings", "late", "faults"}, m.bounded) {
@@ -161,12 +161,12 @@ func (m *modelExplore) options(real [2]model.Profile) explore.Options {
 }
 
 func (m *modelExplore) run(cmd *cobra.Command) error {
-	real, err := m.real()
+	profiles, err := m.asked()
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	r, err := explore.Explore(cmd.Context(), m.options(real))
+	r, err := explore.Explore(cmd.Context(), m.options(profiles))
 	if err != nil {
 		if cmd.Context().Err() != nil {
 			return &interruptedError{"the search was not finished"}
@@ -174,7 +174,7 @@ func (m *modelExplore) run(cmd *cobra.Command) error {
 		return err
 	}
 	var b bytes.Buffer
-	m.report(&b, r, real, time.Since(began))
+	m.report(&b, r, profiles, time.Since(began))
 	if _, err := m.out.w.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
@@ -186,11 +186,11 @@ func (m *modelExplore) run(cmd *cobra.Command) error {
 
 // report is a story if one was asked for, with all that is no part of it in
 // comments, so that it can be played.
-func (m *modelExplore) report(b *bytes.Buffer, r *explore.Result, real [2]model.Profile, took time.Duration) {
+func (m *modelExplore) report(b *bytes.Buffer, r *explore.Result, profiles [2]model.Profile, took time.Duration) {
 	var lead bytes.Buffer
-	stacks := real[0].Name
-	if real[1].Name != real[0].Name {
-		stacks += " and " + real[1].Name
+	stacks := profiles[0].Name
+	if profiles[1].Name != profiles[0].Name {
+		stacks += " and " + profiles[1].Name
 	}
 	fmt.Fprintf(&lead, "%s: %s states, %s transitions, %d deep, in %v (%.1f million a second).\n", stacks,
 		thousands(r.States), thousands(r.Transitions), r.Depth, took.Round(10*time.Millisecond),
@@ -213,15 +213,15 @@ func (m *modelExplore) report(b *bytes.Buffer, r *explore.Result, real [2]model.
 		}
 		return
 	}
-	m.story(b, &lead, r, a, real)
+	m.story(b, &lead, r, a, profiles)
 }
 
 // story prints a story that has come true on the simulator; else its steps.
-func (m *modelExplore) story(b, lead *bytes.Buffer, r *explore.Result, a *explore.Answer, real [2]model.Profile) {
+func (m *modelExplore) story(b, lead *bytes.Buffer, r *explore.Result, a *explore.Answer, profiles [2]model.Profile) {
 	p := a.Shortest()
 	s, ok := r.Story(a.Question.Text, p)
 	if ok {
-		hosts := [2]model.Profile{real[p.Local], real[1-p.Local]}
+		hosts := [2]model.Profile{profiles[p.Local], profiles[1-p.Local]}
 		played, err := scenario.Run(s, sim.NewEngine(sim.Options{Profiles: hosts}))
 		ok = err == nil && played.Holds()
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -40,15 +39,16 @@ func newModelRun(e *env) *cobra.Command {
 in virtual time, and prints it as a diagram: the segments and when they were
 sent, each host's states, what every call returned, and how it ended.
 
-STORY is a file, "-" for standard input, or the name of one of the stories that
-come with closewait, which show the claims about CLOSE_WAIT one by one:
+STORY is a file, "-" for standard input, a claim's id (c8, C8), or the name of one
+of the stories that come with closewait, which show the claims about CLOSE_WAIT
+one by one:
   ` + strings.Join(scenario.Library(), "\n  ") + `
 
 PROFILE is one of ` + strings.Join(profileNames(), ", ") + `.
 
 Exit status: 0 when the story went as it says, 1 when it did not, 2 for a wrong
 command line, 3 when it could not be read or played.`,
-		Example: `  closewait model run c08-mask-1
+		Example: `  closewait model run c8
   closewait model run c10-mask-2 --profile xnu
   closewait model run my.story --svg my.svg
   closewait model run my.story --update   # rewrite what it expects to what happens`,
@@ -96,7 +96,7 @@ func isFile(name string) bool {
 }
 
 func (m *modelRun) run(name string) error {
-	src, file, err := m.read(name)
+	src, file, also, err := m.read(name)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (m *modelRun) run(name string) error {
 	if err != nil {
 		return err
 	}
-	if err := m.show(r); err != nil {
+	if err := m.show(r, also); err != nil {
 		return fmt.Errorf("write the diagram: %w", err)
 	}
 	if m.svg != "" {
@@ -132,31 +132,29 @@ func (m *modelRun) run(name string) error {
 // maxStory is more than any story that parses.
 const maxStory = 2 << 20
 
-// read finds a story: a file, or else one that comes with the program.
-func (m *modelRun) read(name string) (src []byte, file string, err error) {
+// read finds a story: a file, or else one that comes with the program; also says
+// which others there are, where a claim was asked for.
+func (m *modelRun) read(name string) (src []byte, file, also string, err error) {
 	if name == "-" {
 		src, err = io.ReadAll(io.LimitReader(m.in, maxStory))
 		if err != nil {
-			return nil, "", fmt.Errorf("read the story: %w", err)
+			return nil, "", "", fmt.Errorf("read the story: %w", err)
 		}
-		return src, "standard input", nil
+		return src, "standard input", "", nil
 	}
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		plain := strings.TrimSuffix(filepath.Base(name), ".story")
-		if src, ok := scenario.Source(plain); ok && (name == plain || name == plain+".story") {
-			return src, plain + ".story", nil
-		}
-		return nil, "", fmt.Errorf("no file and no story is called %q: closewait model run --help lists the stories", name)
+		s, err := libraryStoryNamed(name)
+		return s.src, s.name + ".story", s.also(), err
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("read the story: %w", err)
+		return nil, "", "", fmt.Errorf("read the story: %w", err)
 	}
 	defer f.Close()
 	if src, err = io.ReadAll(io.LimitReader(f, maxStory)); err != nil {
-		return nil, "", fmt.Errorf("read the story: %w", err)
+		return nil, "", "", fmt.Errorf("read the story: %w", err)
 	}
-	return src, name, nil
+	return src, name, "", nil
 }
 
 // profileFor is the profile asked for, or the story's first.
@@ -170,13 +168,13 @@ func (m *modelRun) profileFor(s *scenario.Story) string {
 	return "linux"
 }
 
-func (m *modelRun) show(r *scenario.Result) error {
+func (m *modelRun) show(r *scenario.Result, also string) error {
 	style := m.out.style(m.color.value, m.width.value)
 	var b bytes.Buffer
 	if err := report.LadderText(&b, ladderOf(r), style); err != nil {
 		return err
 	}
-	b.WriteString(ansi.Wordwrap(summary(r), style.Width, ""))
+	b.WriteString(ansi.Wordwrap(summary(r), style.Width, "") + also)
 	_, err := m.out.w.Write(b.Bytes())
 	return err
 }

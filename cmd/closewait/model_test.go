@@ -93,6 +93,31 @@ func TestModelRunShowsAStoryOfTheLibrary(t *testing.T) {
 	}
 }
 
+func TestModelRunTakesAClaim(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, row := range []struct{ claim, title, also string }{
+		{"c8", "C8. Mask 1", "This is c08-mask-1. Also about C8:\n  c08-correction-the-descriptor-stays\n"},
+		{"C08", "C8. Mask 1", "This is c08-mask-1. Also about C08:\n  c08-correction-the-descriptor-stays\n"},
+		{"C10", "C10. Mask 2", "This is c10-mask-2. Also about C10:\n  c10-mask-2-on-hp-ux\n  c10-correction-silent-expiry\n"},
+		{"c12", "C12. Mask 1", ""},
+	} {
+		status, out, errs := inProcess(t, "", "model", "run", row.claim)
+		if status != exitOK || errs != "" || !strings.HasPrefix(out, row.title) || !strings.HasSuffix(out, row.also) {
+			t.Errorf("%s: status %d, %s\n%s", row.claim, status, errs, out)
+		}
+		if row.also == "" && strings.Contains(out, "Also about") {
+			t.Errorf("%s has one story, and others are named:\n%s", row.claim, out)
+		}
+	}
+	// A file of that name comes first.
+	if err := os.WriteFile("c8", []byte("# Mine\nlocal and remote are connected\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, out, _ := inProcess(t, "", "model", "run", "c8"); !strings.HasPrefix(out, "Mine\n") {
+		t.Errorf("a file called c8 is not played:\n%s", out)
+	}
+}
+
 func TestModelRunDrawsALadder(t *testing.T) {
 	_, out, _ := inProcess(t, "", "model", "run", "c12-a-lost-rst-is-drawn-again")
 	golden(t, "model-run-c12.txt", out)
@@ -132,6 +157,12 @@ func TestModelMistakes(t *testing.T) {
 	}{
 		{"model run", exitUsage, "model run plays one story, and got 0"},
 		{"model run none.story", exitFailed, `no file and no story is called "none.story"`},
+		{"model run mask-2", exitFailed, "did you mean c10-mask-2-on-hp-ux, c10-mask-2 or c14-mask-2-on-hp-ux?"},
+		{"model run c08-maks-1", exitFailed, "did you mean c08-correction-the-descriptor-stays or c08-mask-1?"},
+		{"model run c8-mask-1.story", exitFailed, "did you mean c08-mask-1, c08-correction-the-descriptor-stays or c09-mask-1-by-keepalive?"},
+		{"model run c15", exitFailed, "model run --help lists the stories"},
+		{"model run c99999999999999999999", exitFailed, "no story is called"},
+		{"model run x", exitFailed, "no story is called"},
 		{"model run bad.story", exitFailed, "bad.story:1: wanted what the host does"},
 		{"model run .", exitFailed, "read the story"},
 		{"model run c08-mask-1 --profile beos", exitUsage, "use rfc9293, linux"},

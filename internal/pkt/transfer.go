@@ -36,7 +36,7 @@ func (r *runner) read(c *Call) func() (outcome, bool) {
 	return func() (outcome, bool) {
 		res, sent := r.host.Call(r.now, fd, e)
 		r.sends(sent)
-		if res.Err == model.EAGAIN && !(number && want == -1) {
+		if res.Err == model.EAGAIN && (!number || want != -1) {
 			return outcome{err: res.Err}, false
 		}
 		return outcome{int64(res.N), res.Err}, true
