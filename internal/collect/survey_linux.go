@@ -49,7 +49,9 @@ const mostExpected = 1 << 17
 // 31 MB on a host where all is well.
 func (s *survey) expect(n int) {
 	n = min(n, mostExpected)
-	s.sockets = make([]observe.Socket, 0, n)
+	// The counter knows no mini-sockets, and a few may come meanwhile: outgrowing
+	// the room by one would copy it all.
+	s.sockets = make([]observe.Socket, 0, n+n/8+256)
 	clear(s.sockets[:n])
 	s.byCookie.reserve(n)
 	s.infos.reserve(n)

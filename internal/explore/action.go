@@ -121,11 +121,3 @@ func act(k Kind, side, n int) action { return action(int(k)<<8 | side<<7 | n) }
 func (a action) kind() Kind { return Kind(a >> 8) }
 func (a action) side() int  { return int(a >> 7 & 1) }
 func (a action) n() int     { return int(a & 0x7f) }
-
-// mirrored is the same with the sides exchanged.
-func (a action) mirrored() action {
-	if a.kind() == Pass {
-		return a
-	}
-	return a ^ 1<<7
-}

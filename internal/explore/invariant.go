@@ -248,8 +248,7 @@ func (s *Step) closedIsQuiet() bool {
 	if s.Before.State() != tcp.Closed || s.After.State() != tcp.Closed {
 		return true
 	}
-	switch s.Event.Kind {
-	case model.KindArrive:
+	if s.Event.Kind == model.KindArrive {
 		return s.Effects.Len() <= 1
 	}
 	return s.Effects.Len() == 0

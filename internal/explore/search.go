@@ -172,7 +172,8 @@ func (s *search) expand(at int, w *world, all []action) {
 	for _, a := range all {
 		batch = batch[:len(batch)+1]
 		next := &batch[len(batch)-1]
-		cut, possible := s.cut, false
+		cut := s.cut
+		var possible bool
 		next.did, possible = s.apply(w, a, &next.world)
 		next.by, next.cut = a, s.cut > cut
 		switch {
