@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/closewait/closewait/internal/misbehave"
+	"github.com/closewait/closewait/tcp"
 )
 
 // act is one program of the demo.
@@ -74,7 +75,8 @@ func Start(ctx context.Context) (*Stage, error) {
 }
 
 // Ports are the ports of the programs' services: every connection of the demo
-// has one of them at one end.
+// has one of them at one end. A dead descriptor keeps its own port only, as far
+// as can be seen without privilege: those are there too.
 func (s *Stage) Ports() []uint16 {
 	seen := map[uint16]bool{}
 	var ports []uint16
@@ -88,6 +90,11 @@ func (s *Stage) Ports() []uint16 {
 		add(p.Service().Port())
 		for _, l := range p.Listeners() {
 			add(l.Local.Port())
+		}
+		for _, c := range p.Record() {
+			if c.State == tcp.Closed {
+				add(c.Local.Port())
+			}
 		}
 	}
 	return ports
