@@ -104,8 +104,9 @@ func isStuck(v *view, s *observe.Socket, d *verdict) bool {
 
 // soonEnough is how near an end the kernel itself brings must be for a socket
 // not to count as stuck: the default life of an orphan without an answer is
-// 102 s (tcp_orphan_retries, kernel-facts).
-func soonEnough(grace time.Duration) time.Duration { return max(grace, 120*time.Second) }
+// 102 s (tcp_orphan_retries, kernel-facts), or one time-out more, 204 s, if its
+// RTO is 200 ms to the dot: the timer then fires just before the limit.
+func soonEnough(grace time.Duration) time.Duration { return max(grace, 210*time.Second) }
 
 // closeWaitCause follows the precedence of causes.md.
 func closeWaitCause(v *view, s *observe.Socket, d *verdict) (Cause, bool) {

@@ -293,7 +293,7 @@ func TestClosing(t *testing.T) {
 		{"LAST_ACK: the same", with(tcp.LastAck, orphaned), "fin-unacked fine certain"},
 		{"CLOSING: the same", with(tcp.Closing, orphaned), "fin-unacked fine certain"},
 		{"what the kernel ends within two minutes is not stuck, however old", with(tcp.LastAck, orphaned, timer(retransmit, 100, 9), rto(104.448, 9)), "fin-unacked fine certain"},
-		{"what it ends later is", with(tcp.LastAck, owned, timer(retransmit, 30, 15), rto(120, 15), options(observe.Options{RetransSince: sec(800)})), "fin-unacked stuck certain"},
+		{"what it ends later is", with(tcp.LastAck, owned, timer(retransmit, 30, 15), rto(120, 15), options(observe.Options{RetransSince: sec(600)})), "fin-unacked stuck certain"},
 		{"CLOSING: the peer's FIN is unread, and ours about to be ACKed", with(tcp.Closing, owned, recvQ(1), timer(observe.TimerNone, 0, 0)), "fin-unacked fine certain"},
 		{"a LAST_ACK that still has an owner: tcp_retries2, so it is stuck until then", with(tcp.LastAck, owned), "fin-unacked stuck certain"},
 		{"FIN_WAIT_1 owned", with(tcp.FinWait1, owned), "fin-unacked stuck certain"},
