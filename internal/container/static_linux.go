@@ -30,18 +30,10 @@ func Self(t testing.TB) string {
 	return build(t, "test", "-c")
 }
 
-// Command returns a static executable of a main package of this module, such as
-// github.com/closewait/closewait/cmd/closewait. It asks for privilege as Self does.
-func Command(t testing.TB, importPath string) string {
-	t.Helper()
-	privilege.Need(t, what)
-	return build(t, "build", importPath)
-}
-
-func build(t testing.TB, verb string, args ...string) string {
+func build(t testing.TB, args ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "program")
-	cmd := exec.Command("go", append([]string{verb, "-buildvcs=false", "-o", path}, args...)...)
+	cmd := exec.Command("go", append(args, "-buildvcs=false", "-o", path)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build a static executable: %v: %s", err, out)
