@@ -45,7 +45,7 @@ func (r *bpfReader) read(ctx context.Context, s *survey) error {
 	if err := r.readSpaces(ctx, s, s.spaces[listed:]); err != nil {
 		return err
 	}
-	return s.settleSuspects(ctx)
+	return r.settleSuspects(ctx, s)
 }
 
 // canceled drops the error of work that was told to stop.
@@ -91,26 +91,54 @@ func (r *bpfReader) readSpaces(ctx context.Context, s *survey, spaces []*space) 
 // readSpace runs inside a namespace.
 func (r *bpfReader) readSpace(ctx context.Context, s *survey, sp *space) error {
 	s.measure(sp)
-	err := r.iterators.Unowned(func(rec *bpfiter.Record) error {
-		switch {
-		case rec.Subflow:
-		case rec.Kind == bpfiter.KindSocket:
+	held, err := r.iterators.Unowned(func(rec *bpfiter.Record) error {
+		if !rec.Subflow {
 			socket := s.fromRecord(rec)
 			s.add(&socket)
-		default:
-			sp.held = append(sp.held, rec.Cookie)
 		}
 		return ctx.Err()
 	})
 	if err != nil {
 		return err
 	}
+	sp.held = &held
 	conn, err := sockdiag.Dial(0)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	return s.dumpMultipath(ctx, conn, sp)
+}
+
+// settleSuspects adds the rows of the sockets with a file that no process was
+// seen to hold, if they still exist. That there is none the sums tell.
+func (r *bpfReader) settleSuspects(ctx context.Context, s *survey) error {
+	for _, sp := range s.spaces {
+		if sp.held == nil {
+			continue // it could not be entered
+		}
+		in, any := sp.held.Differ(s.tallyOf(sp.seen.ID))
+		if !any {
+			continue
+		}
+		err := s.enter(sp, func() error {
+			suspects := map[uint64]bool{}
+			err := r.iterators.Held(in, func(rec *bpfiter.Record) error {
+				if !s.byCookie.has(rec.Cookie) {
+					suspects[rec.Cookie] = true
+				}
+				return ctx.Err()
+			})
+			if err != nil || len(suspects) == 0 {
+				return err
+			}
+			return s.readSuspects(ctx, sp, suspects)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // holders repeats the pass over the descriptors.

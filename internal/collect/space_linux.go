@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/closewait/closewait/internal/kernel/bpfiter"
 	"github.com/closewait/closewait/internal/kernel/netns"
 	"github.com/closewait/closewait/internal/kernel/procfs"
 	"github.com/closewait/closewait/internal/observe"
@@ -18,9 +19,9 @@ type space struct {
 	seen  observe.Namespace
 	where *netns.Namespace // nil for one that only a descriptor keeps
 	file  *os.File         // open while needed; nil for the own one
-	// held are the cookies of the half-closed sockets that have a file, until it
-	// is known whose.
-	held []uint64
+	// held sums up the half-closed sockets that have a file, whoever holds it; nil
+	// where nobody looked.
+	held *bpfiter.Tally
 }
 
 // list takes over the namespaces that were found in /proc and among the mounts.

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/closewait/closewait/internal/kernel/bpfiter"
 	"github.com/closewait/closewait/internal/kernel/procfs"
 	"github.com/closewait/closewait/internal/observe"
 	"github.com/closewait/closewait/tcp"
@@ -26,6 +27,9 @@ type survey struct {
 	multipath   map[ends]int32              // MPTCP sockets
 	states      [tcp.NewSynReceived + 1]int // how many were added in each
 	remote      [1 << 16]uint32             // how many half-closed ones, by remote port
+	tallies     map[uint64]*bpfiter.Tally   // of the half-closed ones with a file, by namespace
+	lastTally   *bpfiter.Tally              // that of lastSpace
+	lastSpace   uint64
 	infos       arena[observe.Info]
 	options     arena[observe.Options]
 	lastOptions *observe.Options
@@ -36,7 +40,10 @@ type survey struct {
 }
 
 func newSurvey(fs procfs.FS, begun time.Time, window time.Duration) *survey {
-	return &survey{fs: fs, begun: begun, window: window, spaceOf: map[uint64]*space{}, multipath: map[ends]int32{}, described: map[int32]bool{}}
+	return &survey{
+		fs: fs, begun: begun, window: window, spaceOf: map[uint64]*space{},
+		multipath: map[ends]int32{}, tallies: map[uint64]*bpfiter.Tally{}, described: map[int32]bool{},
+	}
 }
 
 // mostExpected bounds what is reserved on the word of a counter: ESTABLISHED
@@ -119,9 +126,27 @@ func (s *survey) count(socket *observe.Socket) {
 	if socket.State.Valid() {
 		s.states[socket.State]++
 	}
-	if socket.State.HalfClosed() {
-		s.remote[socket.Remote.Port()]++
+	if !socket.State.HalfClosed() {
+		return
 	}
+	s.remote[socket.Remote.Port()]++
+	if socket.Inode != 0 && !socket.MPTCP {
+		s.tallyOf(socket.NetNS).Add(socket.Cookie)
+	}
+}
+
+// tallyOf sums up the half-closed sockets of a namespace that have a file.
+func (s *survey) tallyOf(ns uint64) *bpfiter.Tally {
+	if s.lastTally != nil && s.lastSpace == ns {
+		return s.lastTally
+	}
+	t := s.tallies[ns]
+	if t == nil {
+		t = &bpfiter.Tally{}
+		s.tallies[ns] = t
+	}
+	s.lastSpace, s.lastTally = ns, t
+	return t
 }
 
 // ends names a connection, or with its inode a listener.

@@ -10,27 +10,6 @@ import (
 	"github.com/closewait/closewait/tcp"
 )
 
-// settleSuspects adds the rows of the sockets with a file that no process was
-// seen to hold, if they still exist.
-func (s *survey) settleSuspects(ctx context.Context) error {
-	for _, sp := range s.spaces {
-		suspects := map[uint64]bool{}
-		for _, cookie := range sp.held {
-			if !s.byCookie.has(cookie) {
-				suspects[cookie] = true
-			}
-		}
-		sp.held = nil
-		if len(suspects) == 0 {
-			continue
-		}
-		if err := s.enter(sp, func() error { return s.readSuspects(ctx, sp, suspects) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // readSuspects runs inside the namespace.
 func (s *survey) readSuspects(ctx context.Context, sp *space, suspects map[uint64]bool) error {
 	conn, err := sockdiag.Dial(0)

@@ -75,12 +75,8 @@ func BenchmarkUnowned(b *testing.B) {
 			ns.do(b, func() error {
 				b.ReportAllocs()
 				for b.Loop() {
-					count := 0
-					if err := r.Unowned(func(*Record) error { count++; return nil }); err != nil {
+					if _, err := r.Unowned(func(*Record) error { return nil }); err != nil {
 						return err
-					}
-					if count < n {
-						return fmt.Errorf("read %d records, want at least %d", count, n)
 					}
 				}
 				return nil
@@ -101,9 +97,8 @@ func BenchmarkOpen(b *testing.B) {
 
 func BenchmarkDecode(b *testing.B) {
 	stream := bytes.Repeat(encodeSocket(familyIPv4), 178) // as much as one read returns
-	buf := make([]byte, 32<<10)
 	for b.Loop() {
-		if err := decodeAll(bytes.NewReader(stream), buf, 250, "bench", func(*Record) error { return nil }); err != nil {
+		if err := decodeAll(bytes.NewReader(stream), 32<<10, 250, "bench", func(*Record) error { return nil }); err != nil {
 			b.Fatal(err)
 		}
 	}

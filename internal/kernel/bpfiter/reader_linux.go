@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 	"unsafe"
 
@@ -23,10 +24,12 @@ type Options struct {
 // Reader is a loaded pair of iterators. It holds a few descriptors of the process
 // until Close. Its passes may run at the same time; Close may not.
 type Reader struct {
-	hz       hertz
-	programs [2]*ebpf.Program
-	owned    *link.Iter
-	unowned  *link.Iter
+	hz      hertz
+	objects socketsObjects
+	owned   *link.Iter
+	unowned *link.Iter
+	// counting is held while unowned runs: its sums are of one pass.
+	counting sync.Mutex
 }
 
 // Open loads the programs into the kernel. If they can't be, for want of a
@@ -36,13 +39,12 @@ func Open(opts Options) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	programs, err := load(hz.ceil(opts.Window))
-	if err != nil {
+	r := &Reader{hz: hz}
+	if err := r.load(hz.ceil(opts.Window)); err != nil {
 		return nil, unavailable(err)
 	}
-	r := &Reader{hz: hz, programs: programs}
-	if r.owned, err = link.AttachIter(link.IterOptions{Program: programs[0]}); err == nil {
-		r.unowned, err = link.AttachIter(link.IterOptions{Program: programs[1]})
+	if r.owned, err = link.AttachIter(link.IterOptions{Program: r.objects.Owned}); err == nil {
+		r.unowned, err = link.AttachIter(link.IterOptions{Program: r.objects.Unowned})
 	}
 	if err != nil {
 		return nil, errors.Join(unavailable(err), r.Close())
@@ -50,20 +52,15 @@ func Open(opts Options) (*Reader, error) {
 	return r, nil
 }
 
-// load returns the programs owned and unowned.
-func load(window uint32) (programs [2]*ebpf.Program, err error) {
+func (r *Reader) load(window uint32) error {
 	spec, err := loadSockets()
 	if err != nil {
-		return programs, err
+		return err
 	}
 	if err := spec.Variables[socketsVarWindowJiffies].Set(window); err != nil {
-		return programs, err
+		return err
 	}
-	var objects socketsPrograms
-	if err := spec.LoadAndAssign(&objects, nil); err != nil {
-		return programs, err
-	}
-	return [2]*ebpf.Program{objects.Owned, objects.Unowned}, nil
+	return spec.LoadAndAssign(&r.objects, nil)
 }
 
 // unavailable classes why the kernel refused.
@@ -108,14 +105,40 @@ func (r *Reader) Owned(each func(*Record) error) error {
 }
 
 // Unowned calls each for every half-closed socket of the network namespace of
-// the calling thread: a KindSocket record where no file refers to the socket
-// (it was never accepted, or it is an orphan or an orphan's FIN_WAIT_2
-// mini-socket), a KindHeld record where one does. Sockets in TIME_WAIT are left
-// out. A caller that enters a namespace locks its goroutine to the thread first.
+// the calling thread to which no file refers: it was never accepted, or it is an
+// orphan or an orphan's FIN_WAIT_2 mini-socket. Those with a file are not told
+// one by one, but by their tally. Sockets in TIME_WAIT are left out of both. A
+// caller that enters a namespace locks its goroutine to the thread first.
 //
 // The record is only valid during the call. An error of each ends the pass and
 // is returned as it is.
-func (r *Reader) Unowned(each func(*Record) error) error {
+func (r *Reader) Unowned(each func(*Record) error) (held Tally, err error) {
+	r.counting.Lock()
+	defer r.counting.Unlock()
+	if r.unowned == nil {
+		return held, fmt.Errorf("read iter/tcp: %w", os.ErrClosed)
+	}
+	if err := errors.Join(r.objects.Listing.Set(false), r.objects.Tally.Set(held)); err != nil {
+		return held, fmt.Errorf("prepare iter/tcp: %w", err)
+	}
+	if err := r.pass(r.unowned, "iter/tcp", each); err != nil {
+		return held, err
+	}
+	return held, r.objects.Tally.Get(&held)
+}
+
+// Held calls each with a KindHeld record for every half-closed socket of the
+// network namespace of the calling thread that has a file and falls into one of
+// the buckets: those in which the tally of Unowned differs from what Owned told.
+func (r *Reader) Held(in Buckets, each func(*Record) error) error {
+	r.counting.Lock()
+	defer r.counting.Unlock()
+	if r.unowned == nil {
+		return fmt.Errorf("read iter/tcp: %w", os.ErrClosed)
+	}
+	if err := errors.Join(r.objects.Listing.Set(true), r.objects.Listed.Set(in)); err != nil {
+		return fmt.Errorf("prepare iter/tcp: %w", err)
+	}
 	return r.pass(r.unowned, "iter/tcp", each)
 }
 
@@ -130,8 +153,7 @@ func (r *Reader) pass(it *link.Iter, name string, each func(*Record) error) erro
 	}
 	defer in.Close()
 	// The kernel fills eight pages before it copies (bpf_seq_read()).
-	buf := make([]byte, 8*os.Getpagesize())
-	return decodeAll(patient{direct(in)}, buf, r.hz, name, each)
+	return decodeAll(patient{direct(in)}, 8*os.Getpagesize(), r.hz, name, each)
 }
 
 // direct reads from in without telling Go's scheduler, where it can. A read
@@ -179,11 +201,7 @@ func (r *Reader) Close() error {
 			errs = append(errs, it.Close())
 		}
 	}
-	for _, p := range r.programs {
-		if p != nil {
-			errs = append(errs, p.Close())
-		}
-	}
-	*r = Reader{}
+	errs = append(errs, r.objects.Close())
+	r.owned, r.unowned, r.objects = nil, nil, socketsObjects{}
 	return errors.Join(errs...)
 }

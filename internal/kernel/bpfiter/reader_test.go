@@ -56,12 +56,16 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := errors.New("stop")
-	for _, pass := range []func(func(*Record) error) error{r.Owned, r.Unowned} {
+	unowned := func(each func(*Record) error) error {
+		_, err := r.Unowned(each)
+		return err
+	}
+	for _, pass := range []func(func(*Record) error) error{r.Owned, unowned} {
 		if err := pass(func(*Record) error { return stop }); err != nil && err != stop {
 			t.Error(err)
 		}
 	}
-	programInfo, err := r.programs[0].Info()
+	programInfo, err := r.objects.Owned.Info()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +112,9 @@ func TestPassesRunSideBySide(t *testing.T) {
 		go func() {
 			n := -1
 			_ = ns.run(func() error {
-				n = countCloseWait(r.Unowned, id)
+				n = countCloseWait(func(each func(*Record) error) error {
+					return everyHalfClosed(r, func(rec *Record) { _ = each(rec) })
+				}, id)
 				return nil
 			})
 			done <- n

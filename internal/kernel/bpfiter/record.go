@@ -15,7 +15,7 @@ type Kind uint8
 const (
 	// KindSocket is a socket with all its fields.
 	KindSocket Kind = 1
-	// KindHeld is a half-closed socket that has a file, as Unowned sees it: only
+	// KindHeld is a half-closed socket that has a file, as Held sees it: only
 	// NetNS, Inode, Cookie, State and Protocol are set. Owned has its full record,
 	// unless no process holds the file.
 	KindHeld Kind = 2

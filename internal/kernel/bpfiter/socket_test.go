@@ -182,11 +182,21 @@ func ours(t testing.TB, r *Reader, fd int) Record {
 func unowned(t testing.TB, r *Reader, ns *namespace) map[uint64]Record {
 	t.Helper()
 	found := make(map[uint64]Record)
-	ns.do(t, func() error {
-		return r.Unowned(func(rec *Record) error {
-			found[rec.Cookie] = *rec
-			return nil
-		})
-	})
+	ns.do(t, func() error { return everyHalfClosed(r, func(rec *Record) { found[rec.Cookie] = *rec }) })
 	return found
+}
+
+// everyHalfClosed calls each for the sockets of this thread's namespace, with a
+// file and without.
+func everyHalfClosed(r *Reader, each func(*Record)) error {
+	keep := func(rec *Record) error {
+		each(rec)
+		return nil
+	}
+	held, err := r.Unowned(keep)
+	if err != nil {
+		return err
+	}
+	in, _ := held.Differ(&Tally{})
+	return r.Held(in, keep)
 }

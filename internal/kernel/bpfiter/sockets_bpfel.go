@@ -19,6 +19,9 @@ const (
 	socketsProgOwned        = "owned"
 	socketsProgUnowned      = "unowned"
 	socketsVarLayout        = "layout"
+	socketsVarListed        = "listed"
+	socketsVarListing       = "listing"
+	socketsVarTally         = "tally"
 	socketsVarWindowJiffies = "window_jiffies"
 )
 
@@ -79,6 +82,9 @@ type socketsMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type socketsVariableSpecs struct {
 	Layout        *ebpf.VariableSpec `ebpf:"layout"`
+	Listed        *ebpf.VariableSpec `ebpf:"listed"`
+	Listing       *ebpf.VariableSpec `ebpf:"listing"`
+	Tally         *ebpf.VariableSpec `ebpf:"tally"`
 	WindowJiffies *ebpf.VariableSpec `ebpf:"window_jiffies"`
 }
 
@@ -113,6 +119,9 @@ func (m *socketsMaps) Close() error {
 // It can be passed to loadSocketsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type socketsVariables struct {
 	Layout        *ebpf.Variable `ebpf:"layout"`
+	Listed        *ebpf.Variable `ebpf:"listed"`
+	Listing       *ebpf.Variable `ebpf:"listing"`
+	Tally         *ebpf.Variable `ebpf:"tally"`
 	WindowJiffies *ebpf.Variable `ebpf:"window_jiffies"`
 }
 

@@ -18,7 +18,7 @@ func TestRecordsMayStraddleReads(t *testing.T) {
 		"with the ending": iotest.DataErrReader(bytes.NewReader(stream)),
 	} {
 		var kinds []Kind
-		err := decodeAll(in, make([]byte, sizeRecord), 250, "test", func(r *Record) error {
+		err := decodeAll(in, sizeRecord, 250, "test", func(r *Record) error {
 			kinds = append(kinds, r.Kind)
 			return nil
 		})
@@ -42,7 +42,7 @@ func TestStreamErrors(t *testing.T) {
 		"read error": {io.MultiReader(bytes.NewReader(whole[:30]), iotest.ErrReader(broken)), broken},
 		"each":       {bytes.NewReader(whole), stop},
 	} {
-		err := decodeAll(row.in, make([]byte, 4096), 250, "test", func(*Record) error { return stop })
+		err := decodeAll(row.in, 4096, 250, "test", func(*Record) error { return stop })
 		if !errors.Is(err, row.want) {
 			t.Errorf("%s: error %v, want %v", name, err, row.want)
 		}
@@ -55,7 +55,7 @@ func FuzzDecodeAll(f *testing.F) {
 	f.Add(encode(KindSocket, sizeRecord)[:100], uint16(1000))
 	f.Fuzz(func(t *testing.T, b []byte, hz uint16) {
 		n := 0
-		err := decodeAll(bytes.NewReader(b), make([]byte, sizeRecord), hertz(hz)+1, "fuzz", func(r *Record) error {
+		err := decodeAll(bytes.NewReader(b), sizeRecord, hertz(hz)+1, "fuzz", func(r *Record) error {
 			n += map[Kind]int{KindSocket: sizeRecord, KindHeld: sizeHeld, KindNetNS: sizeHeader}[r.Kind]
 			return nil
 		})

@@ -36,6 +36,7 @@ static struct socket *(*bpf_sock_from_file)(void *file) = (void *)162;
 
 /* The numbers are clang's (BPFPreserveFieldInfo); the meaning is libbpf's. */
 #define bpf_core_field_exists(field) __builtin_preserve_field_info(field, 2)
+#define bpf_core_field_offset(field) __builtin_preserve_field_info(field, 0)
 #define bpf_core_type_exists(type) __builtin_preserve_type_info(*(typeof(type) *)0, 0)
 #define bpf_core_enum_value(type, value) \
 	__builtin_preserve_enum_value(*(typeof(type) *)value, 1)
@@ -83,9 +84,21 @@ struct bpf_iter_meta {
 
 /* Tasks and files. */
 
+struct file;
+
+struct fdtable {
+	u32 max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
 struct task_struct {
 	s32 pid;
 	s32 tgid;
+	struct files_struct *files;
 };
 
 struct super_block {
@@ -101,6 +114,7 @@ struct inode {
 
 struct file {
 	struct inode *f_inode;
+	void *private_data;
 };
 
 struct proc_ns_operations {
@@ -167,6 +181,7 @@ typedef struct {
 } refcount_t;
 
 struct socket {
+	struct file *file;
 	struct sock *sk;
 };
 
