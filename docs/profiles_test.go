@@ -131,7 +131,7 @@ var stackFuncs = [][2]string{
 // writeSources lists, for each stack, what is set and where it is from.
 func writeSources(t *testing.T, b *bytes.Buffer) {
 	t.Helper()
-	b.WriteString("\n## Sources\n\nFiles and functions are the stack's own; \"seen\" is what Linux 6.18 was seen to do.\n")
+	b.WriteString("\n## Sources\n\nFiles and functions are the stack's own; \"seen\" is what it was seen to do, Linux at 6.18.\n")
 	found := profileSources(t)
 	for _, f := range stackFuncs {
 		all := found[f[0]]

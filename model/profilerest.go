@@ -14,21 +14,40 @@ func Windows() Profile {
 }
 
 // GVisor is gVisor's netstack (pkg/tcpip/transport/tcp). What is not named
-// follows RFC 9293.
+// follows RFC 9293. What it was seen to do, between two stacks in one process, is
+// marked "seen".
 func GVisor() Profile {
 	p := RFC9293()
 	p.Name = "gvisor"
-	p.FinWait2 = FinWait2{
-		Starts: StartOnClose, // endpoint.go Close
-		Lasts:  Minute,       // DefaultTCPLingerTimeout
-		Expiry: Silent,       // nothing is sent
+	p.Acceptance = Acceptance{
+		RightEdge:       true,              // header/tcp.go Acceptable
+		UnsentAckSilent: true,              // rcv.go handleRcvdSegmentClosing: not in ESTABLISHED
+		ChallengeEvery:  500 * Millisecond, // stack_options.go defaultTCPInvalidRateLimit
 	}
-	p.TimeWait.MSL = 30 * Second // DefaultTCPTimeWaitTimeout is 60 s
-	p.ResetWithAck = true        // connect.go resetConnectionLocked
-	p.RTOMin = 200 * Millisecond // snd.go MinRTO
-	p.RTOMax = 120 * Second      // snd.go MaxRTO
-	p.R2 = 15                    // snd.go MaxRetries
-	p.ResetInCloseWait = EPIPE   // connect.go handleReset: ErrAborted, as Linux
+	p.SYNRetries = 6        // connect.go backoffTimer: 1+2+…+64 s, and 128 s is above MaxRTO; seen
+	p.SYNACKRetries = 6     // the same
+	p.ShutdownResets = true // rcv.go handleRcvdSegmentClosing: rcvClosed; seen
+	p.FinWait2 = FinWait2{
+		Starts: StartOnClose, // endpoint.go Close; seen
+		Lasts:  Minute,       // DefaultTCPLingerTimeout; seen
+		Expiry: Silent,       // nothing is sent; seen
+	}
+	p.TimeWait.MSL = 30 * Second // DefaultTCPTimeWaitTimeout is 60 s; seen
+	p.TimeWait.RFC1337 = true    // rcv.go handleTimeWaitSegment
+	p.TimeWait.NeedsAck = true   // rcv.go handleTimeWaitSegment
+	p.ResetWithAck = true        // connect.go resetConnectionLocked; seen
+	p.RTOMin = 200 * Millisecond // snd.go MinRTO; seen
+	p.RTOMax = 120 * Second      // snd.go MaxRTO; seen
+	p.R2 = 15                    // snd.go MaxRetries; seen
+	p.FINIgnoresWindow = true    // snd.go maybeSendSegment; seen
+	p.OldProbe = true            // snd.go sendZeroWindowProbe: with one octet, which is as old; seen
+	p.SendBuffer = 1 << 20       // DefaultSendBufferSize; seen
+	p.ReceiveBuffer = 1 << 19    // half of DefaultReceiveBufferSize: rcvAdvWndScale; seen
+	p.ResetInCloseWait = EPIPE   // connect.go handleReset: ErrAborted, as Linux; seen
+	p.ResetDiscards = false      // connect.go resetConnectionLocked: "it's still allowed to be read"; seen
+	p.EOFBeforeError = true      // endpoint.go checkReadLocked: StateClose reads as the end; seen
+	p.UnconnectedWrite = EPIPE   // endpoint.go isEndpointWritableLocked
+	p.AcceptsDead = true         // endpoint.go Accept: whatever the queue holds; seen
 	return p
 }
 

@@ -10,7 +10,7 @@ on windows does not hold
     s)
 
 local and remote are connected
-local sets keepalive on idle 30s every 10s probes 9
+local sets keepalive on idle 30s every 30s probes 9
 remote shuts down writing
 wait 3h
 expect local CLOSE_WAIT held with timer keepalive; remote FIN_WAIT_2 held

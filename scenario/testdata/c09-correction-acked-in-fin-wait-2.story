@@ -7,9 +7,9 @@ corrects C9 While the remote is still in FIN_WAIT_2 a keepalive probe is ACKed, 
     draws a RST only once the remote's FIN_WAIT_2 has expired.
 
 local and remote are connected
-local sets keepalive on idle 8s every 8s probes 9
+local sets keepalive on idle 15s every 30s probes 9
 remote closes
-wait 15s
+wait 18s
 expect wire remote→local FIN; local→remote ACK, probe; remote→local ACK
 expect local CLOSE_WAIT held with timer keepalive; remote FIN_WAIT_2 held by nobody
 
