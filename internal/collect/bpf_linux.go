@@ -117,8 +117,8 @@ func (r *bpfReader) settleSuspects(ctx context.Context, s *survey) error {
 		if sp.held == nil {
 			continue // it could not be entered
 		}
-		in, any := sp.held.Differ(s.tallyOf(sp.seen.ID))
-		if !any {
+		in, differ := sp.held.Differ(s.tallyOf(sp.seen.ID))
+		if !differ {
 			continue
 		}
 		err := s.enter(sp, func() error {

@@ -17,12 +17,12 @@ func (t *Tally) Add(cookie uint64) {
 	t[cookie%buckets] += mixed ^ mixed>>32
 }
 
-// Differ marks the buckets in which the sets differ, and reports whether there is one.
-func (t *Tally) Differ(other *Tally) (in Buckets, any bool) {
+// Differ marks the buckets in which the sets differ, and reports whether there is one such.
+func (t *Tally) Differ(other *Tally) (in Buckets, differ bool) {
 	for i := range t {
 		if t[i] != other[i] {
-			in[i], any = true, true
+			in[i], differ = true, true
 		}
 	}
-	return in, any
+	return in, differ
 }
