@@ -32,16 +32,25 @@ func TestDemoFindsEveryCauseAndCleansUp(t *testing.T) {
 	}
 }
 
-// demoProcesses lists the command lines of the demo's programs.
+// demoProcesses lists the command lines of the demo's programs. Those of another
+// demo on this machine are of another binary, or not for us to look into.
 func demoProcesses(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		t.Fatal(err)
 	}
+	ours, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var out []string
 	for _, f := range files {
-		if text, err := os.ReadFile(f); err == nil && strings.HasPrefix(string(text), "(demo:") {
+		text, err := os.ReadFile(f)
+		if err != nil || !strings.HasPrefix(string(text), "(demo:") {
+			continue
+		}
+		if exe, err := os.Readlink(filepath.Join(filepath.Dir(f), "exe")); err == nil && exe == ours {
 			out = append(out, string(text))
 		}
 	}

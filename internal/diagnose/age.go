@@ -45,9 +45,12 @@ func roundSeconds(d time.Duration) float64 {
 	return float64(d.Round(time.Millisecond)/time.Millisecond) / 1000
 }
 
-// ageOf brackets the age of s: of the peer's FIN where the state has one, else
+// ageOf brackets the age of s, or knows it from the sensor: of the peer's FIN where the state has one, else
 // of the local FIN, else (a dead descriptor) of the end.
 func ageOf(v *view, s, before *observe.Socket) age {
+	if a, ok := exactAge(v, s); ok {
+		return a
+	}
 	a := oneLookAge(v, s)
 	if before == nil || before.State != s.State {
 		return v.becameSince(before, s, a)
@@ -60,6 +63,32 @@ func ageOf(v *view, s, before *observe.Socket) age {
 		a.most = a.least // rounding of two clocks
 	}
 	return a
+}
+
+// exactAge is what the sensor saw.
+func exactAge(v *view, s *observe.Socket) (age, bool) {
+	h := s.History
+	if h == nil {
+		return age{}, false
+	}
+	var since time.Time
+	switch s.State {
+	case tcp.CloseWait:
+		if h.FINReceived {
+			since = h.HalfClosed
+		}
+	case tcp.FinWait1, tcp.FinWait2:
+		if !h.FINReceived {
+			since = h.HalfClosed
+		}
+	case tcp.Closed:
+		since = h.Ended
+	}
+	if since.IsZero() {
+		return age{}, false
+	}
+	exact := max(0, v.now.Sub(since)) // it may have come during the look
+	return age{least: exact, most: exact, bounded: true}, true
 }
 
 // becameSince: what was otherwise at the first look has become so since then.

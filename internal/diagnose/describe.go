@@ -33,6 +33,7 @@ func describe(v *view, g *group, o Options) Finding {
 		f.Younger = len(g.twin.members)
 	}
 	f.ID = idOf(v, g.key)
+	describeCode(v, g, &f)
 	describeAges(v, g, &f)
 	describeEnds(v, g, &f)
 	wg.Wait()
@@ -68,7 +69,7 @@ func idOf(v *view, k groupKey) string {
 		prog.exe, prog.title, prog.container, prog.pod, prog.unit, strconv.FormatUint(prog.netns, 10),
 		strconv.FormatUint(k.netns, 10), string(k.cause),
 		strconv.FormatBool(k.stuck), k.state.String(), string(k.direction), local, remote,
-		strconv.FormatUint(uint64(k.uid), 10), strconv.FormatBool(k.mptcp),
+		strconv.FormatUint(uint64(k.uid), 10), strconv.FormatBool(k.mptcp), k.code,
 	}))
 	return hex.EncodeToString(sum[:6])
 }

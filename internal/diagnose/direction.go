@@ -7,8 +7,14 @@ import "github.com/closewait/closewait/internal/observe"
 const firstEphemeral, lastEphemeral = 32768, 60999
 
 // directionOf infers who opened the connection: a listener for the local
-// address says inbound; an ephemeral local port without one says outbound.
+// address says inbound; an ephemeral local port without one says outbound. The sensor knows.
 func directionOf(v *view, s *observe.Socket) Direction {
+	if h := s.History; h != nil && h.Inbound != h.Outbound { // the sensor saw it
+		if h.Inbound {
+			return Inbound
+		}
+		return Outbound
+	}
 	if len(v.listenersFor(s)) > 0 {
 		return Inbound
 	}

@@ -14,6 +14,7 @@ import (
 const (
 	fromSocket = "sock_diag"
 	fromProc   = "procfs"
+	fromSensor = "sensor"
 )
 
 // evidenceOf lists the facts that the finding rests on.
@@ -38,6 +39,7 @@ func evidenceOf(v *view, g *group) []Evidence {
 	case HalfCloseInUse:
 		useFacts(v, g, add)
 	}
+	sensorFacts(v, g, add)
 	if fact := timerFact(v, g); fact != "" && g.key.cause != Masked {
 		add(fromSocket, "%s", fact)
 	}
@@ -100,9 +102,10 @@ func listenerFacts(v *view, g *group, add addFact) {
 }
 
 func maskedFacts(v *view, g *group, add addFact) {
-	if confidenceOf(g) == Certain {
+	switch {
+	case v.prev != nil && confidenceOf(g) == Certain:
 		add(fromSocket, "they were dead at both looks, %s apart", v.interval.Round(time.Millisecond))
-	} else {
+	case confidenceOf(g) != Certain:
 		add(fromSocket, "one look can't tell how long ago the RST came, only that it came after the last ACK")
 	}
 	if g.key.service.Addr().IsValid() {
@@ -115,6 +118,9 @@ func maskedFacts(v *view, g *group, add addFact) {
 
 func eofIgnoredFacts(v *view, g *group, add addFact) {
 	if g.key.mptcp {
+		return
+	}
+	if tellsOfZeros(v, g) {
 		return
 	}
 	add(fromSocket, "everything up to and including the FIN was consumed: a read returned zero, or the last one took data and FIN together")

@@ -34,6 +34,7 @@ type groupKey struct {
 	netns     uint64
 	service   netip.AddrPort
 	mptcp     bool
+	code      string // the place that opened and read them, where the sensor saw it
 }
 
 func (g *group) at(v *view, i int) (*observe.Socket, *verdict) {
@@ -68,7 +69,7 @@ func groupSockets(v *view, verdicts []verdict, f Filter) []*group {
 		g.members = append(g.members, int32(i))
 		last = g
 	}
-	out = mergeServices(out)
+	out = mergeServices(mergeUnseen(out))
 	clear(index)
 	for _, g := range out {
 		index[g.key] = g
@@ -77,6 +78,29 @@ func groupSockets(v *view, verdicts []verdict, f Filter) []*group {
 		other := g.key
 		other.stuck = !other.stuck
 		g.twin = index[other]
+	}
+	return out
+}
+
+// mergeUnseen joins sockets whose code the sensor did not see, because they are
+// older, with those of the same group whose code it did see, if that is one place.
+func mergeUnseen(groups []*group) []*group {
+	places := map[groupKey][]*group{}
+	for _, g := range groups {
+		if g.key.code != "" {
+			rest := g.key
+			rest.code = ""
+			places[rest] = append(places[rest], g)
+		}
+	}
+	out := groups[:0]
+	for _, g := range groups {
+		if seen := places[g.key]; g.key.code == "" && len(seen) == 1 {
+			seen[0].members = append(seen[0].members, g.members...)
+			slices.Sort(seen[0].members)
+			continue
+		}
+		out = append(out, g)
 	}
 	return out
 }
@@ -130,6 +154,7 @@ func keyFor(v *view, s *observe.Socket, d *verdict) groupKey {
 	k := groupKey{
 		cause: d.cause, stuck: d.stuck, state: s.State, direction: d.direction,
 		program: d.program, listener: d.listener, netns: s.NetNS, mptcp: s.MPTCP, service: serviceOf(v, s, d),
+		code: v.stacks.place(s.History),
 	}
 	if d.program < 0 && s.Inode != 0 {
 		k.uid = s.UID

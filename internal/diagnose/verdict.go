@@ -70,7 +70,8 @@ func judge(v *view, s *observe.Socket) verdict {
 	case tcp.FinWait2:
 		d.cause, d.certain = finWait2Cause(v, s, &d)
 	case tcp.Closed:
-		d.cause, d.certain = Masked, d.before != nil && d.before.State == tcp.Closed
+		told := s.History != nil && !s.History.Ended.IsZero()
+		d.cause, d.certain = Masked, told || d.before != nil && d.before.State == tcp.Closed
 	default:
 		d.cause, d.certain = closingCause(s), true
 	}
@@ -128,7 +129,7 @@ func closeWaitCause(v *view, s *observe.Socket, d *verdict) (Cause, bool) {
 	if used, certain := stillSending(v, s, d); used {
 		return HalfCloseInUse, certain
 	}
-	return unreadCause(s, d)
+	return unreadCause(v, s, d)
 }
 
 // blocked: the peer does not take what is queued. Data that was sent within the
@@ -235,12 +236,12 @@ func stillSending(v *view, s *observe.Socket, d *verdict) (used, certain bool) {
 }
 
 // unreadCause decides by what waits in the receive queue.
-func unreadCause(s *observe.Socket, d *verdict) (Cause, bool) {
+func unreadCause(v *view, s *observe.Socket, d *verdict) (Cause, bool) {
 	switch s.RecvQ {
 	case 0:
 		// The last read may have stepped over the FIN together with data, so this
 		// does not prove that a read returned zero.
-		return EOFIgnored, false
+		return EOFIgnored, toldAndKept(v, s, d)
 	case 1:
 		return EOFUnread, true
 	}
@@ -263,6 +264,20 @@ func unreadCause(s *observe.Socket, d *verdict) (Cause, bool) {
 		return DataUnread, false
 	}
 	return EOFUnread, false
+}
+
+// toldAndKept: the sensor saw a read return zero, and nobody waits for an answer
+// any more. A client may have asked, half-closed, and wait for a slow one: what was
+// read and not answered yet is never certain.
+func toldAndKept(v *view, s *observe.Socket, d *verdict) bool {
+	h := s.History
+	if h == nil || h.Zero.IsZero() {
+		return false
+	}
+	if d.direction == Outbound {
+		return true
+	}
+	return s.Info != nil && s.Info.BytesSent > 0 && s.Info.LastDataSent < s.Info.LastDataRecv
 }
 
 // maybeFarewell: a few unread bytes that came together with the FIN, unasked,

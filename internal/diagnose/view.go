@@ -20,6 +20,7 @@ type view struct {
 
 	namespaces map[uint64]*observe.Namespace
 	programs   programs
+	stacks     stacks
 	listeners  map[portKey][]int32         // indexes of LISTEN sockets
 	finWait2   map[flowKey]*observe.Socket // by the peer's (reversed) flow
 	ports      map[uint64]*portCounts      // by namespace
@@ -103,6 +104,7 @@ func newView(prev, cur *observe.Snapshot, grace time.Duration) *view {
 		}
 	}
 	v.programs = newPrograms(cur.Processes)
+	v.stacks = newStacks(cur.Sensor)
 	v.indexPrevious()
 	return v
 }

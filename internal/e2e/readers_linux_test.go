@@ -259,7 +259,7 @@ func (c *comparison) limits(a, b *observe.Snapshot) {
 		var out []string
 		for _, l := range s.Limits {
 			switch l.Code {
-			case observe.LimitTorn, observe.LimitMPTCP, observe.LimitReader:
+			case observe.LimitTorn, observe.LimitReader:
 				out = append(out, string(l.Code)+": "+l.Text)
 			}
 		}

@@ -34,6 +34,8 @@ type Snapshot struct {
 	// descriptor whose connection is gone (state CLOSED), and the ESTABLISHED
 	// sockets with traffic inside Window whose process also holds a half-closed one.
 	Sockets []Socket `json:"sockets"`
+	// Sensor tells of the sensor; nil if none runs.
+	Sensor *Sensor `json:"sensor,omitempty"`
 	// Limits says what could not be seen. Empty means the look was complete.
 	Limits []Limit `json:"limits,omitempty"`
 }
@@ -73,8 +75,8 @@ const (
 	LimitTorn LimitCode = "torn"
 	// LimitMasked: dead descriptors could not be told from others.
 	LimitMasked LimitCode = "masked"
-	// LimitMPTCP: MPTCP connections could not be read.
-	LimitMPTCP LimitCode = "mptcp"
+	// LimitSensor: the sensor is there and could not be read, or it lost something.
+	LimitSensor LimitCode = "sensor"
 	// LimitProcess: a process that holds sockets could not be described.
 	LimitProcess LimitCode = "process"
 	// LimitReader: the wanted reader could not be used and another one was.

@@ -42,6 +42,8 @@ type Socket struct {
 	// Unsettled: the process that held it ended, or became another program, during
 	// the look, so that nobody can be named. It is not ownerless for that.
 	Unsettled bool `json:"unsettled,omitempty"`
+	// History is what the sensor saw of it; nil where none runs or it saw nothing.
+	History *History `json:"history,omitempty"`
 }
 
 // Holder is one descriptor of one process.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -42,12 +43,17 @@ type ClaimCell struct {
 	Stories []string `json:"stories"`
 	// Failures are what did not come true.
 	Failures []string `json:"failures,omitempty"`
+	// TookMS is how many milliseconds of the world's time the stories took; 0 where
+	// it was not measured.
+	TookMS float64 `json:"took_ms,omitempty"`
 }
 
 // The verdicts that this package draws in a way of its own.
 const (
 	VerdictHolds  = "holds"
 	VerdictFailed = "failed"
+	// VerdictDiffers is VerdictFailed where engines stand side by side.
+	VerdictDiffers = "differs"
 )
 
 // ClaimsJSON writes the table as one JSON object.
@@ -79,22 +85,37 @@ type claimsText struct {
 	style Style
 }
 
-// verdictWord is a verdict in the width of a column.
-func verdictWord(verdict string) string {
-	switch verdict {
+// word is a cell in few columns: the verdict, and how long it took to come by it.
+func (c *ClaimCell) word() string {
+	word := clean(c.Verdict)
+	switch word {
 	case "does not hold":
-		return "does not"
+		word = "does not"
 	case "":
 		return "–"
 	}
-	return verdict
+	if c.TookMS > 0 {
+		word += "  " + briefly(c.TookMS)
+	}
+	return word
+}
+
+// briefly is a time in two or three digits.
+func briefly(ms float64) string {
+	switch {
+	case ms < 1:
+		return "< 1 ms"
+	case ms < 1000:
+		return strconv.FormatFloat(ms, 'f', 0, 64) + " ms"
+	}
+	return strconv.FormatFloat(ms/1000, 'f', 1, 64) + " s"
 }
 
 func verdictTone(verdict string) tone {
 	switch verdict {
 	case VerdictHolds:
 		return good
-	case VerdictFailed:
+	case VerdictFailed, VerdictDiffers:
 		return bad
 	case "":
 		return faint
@@ -107,14 +128,17 @@ func (t *claimsText) table(c *Claims) {
 	head := "    "
 	for i, name := range c.Columns {
 		widths[i] = max(columns(clean(name)), len("does not"))
+		for _, r := range c.Rows {
+			widths[i] = max(widths[i], columns(r.Cells[i].word()))
+		}
 		head += "  " + padded(clean(name), widths[i])
 	}
 	t.line(t.style.paint(strong, head+"  shown by"))
 	for _, r := range c.Rows {
 		line := padded(clean(r.ID), 4)
 		for i := range r.Cells {
-			v := r.Cells[i].Verdict
-			line += "  " + t.style.paint(verdictTone(v), padded(verdictWord(v), widths[i]))
+			cell := &r.Cells[i]
+			line += "  " + t.style.paint(verdictTone(cell.Verdict), padded(cell.word(), widths[i]))
 		}
 		t.line(line + "  " + t.style.paint(faint, clean(firstStory(r))))
 	}

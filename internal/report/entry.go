@@ -17,6 +17,7 @@ func (t *text) entry(f *diagnose.Finding) {
 	t.row("what", say(f.Advice.Meaning), t.verdict(f))
 	t.row("seen", seen(f), nil)
 	t.row("who", t.who(f), nil)
+	t.row("code", code(f), nil)
 	t.row("since", t.since(f), nil)
 	t.row("ends", t.ends(f), nil)
 	t.row("limit", t.limit(f), nil)
