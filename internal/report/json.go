@@ -24,6 +24,13 @@ func JSON(w io.Writer, r *diagnose.Report) error {
 	return enc.Encode(filled(r))
 }
 
+// JSONLine writes a value on one line.
+func JSONLine(w io.Writer, v any) error {
+	enc := json.NewEncoder(&asciiControls{w: w})
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
 // filled is a copy of r in which no array or map is nil.
 func filled(r *diagnose.Report) *diagnose.Report {
 	c := *r
@@ -95,4 +102,13 @@ func writeEscape(b *bytes.Buffer, r rune) {
 		return
 	}
 	b.WriteString(`\u` + hex(uint64(r), 4))
+}
+
+// JSONValue writes any other value of the contract in the same way; its type sees
+// to it that no array is null.
+func JSONValue(w io.Writer, v any) error {
+	enc := json.NewEncoder(&asciiControls{w: w})
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
 }

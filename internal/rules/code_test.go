@@ -9,7 +9,7 @@ import (
 )
 
 // pureOfTime are the rooms where time and chance are arguments.
-const pureOfTime = "tcp model scenario internal/observe internal/diagnose internal/remedy internal/report internal/sim internal/explore internal/pkt"
+const pureOfTime = "tcp model scenario internal/observe internal/diagnose internal/remedy internal/report internal/watch internal/sim internal/explore internal/pkt"
 
 // clock are the names of package time that read or wait for the machine's clock.
 var clock = map[string]bool{

@@ -123,7 +123,7 @@ func TestImportRulesCatchWhatTheyBan(t *testing.T) {
 		{"internal/diagnose", "internal/collect", "nothing else"},
 		{"internal/diagnose", "model", "nothing else"},
 		{"internal/report", "docs/causes", ""},
-		{"internal/report", "charm.land/lipgloss/v2", ""},
+		{"internal/report", "charm.land/lipgloss/v2", "tmux from PATH"},
 		{"internal/report", "internal/collect", "finds nothing itself"},
 		{"internal/remedy", "github.com/mdlayher/netlink", "interface that cmd wires"},
 		{"internal/probe", "internal/collect", "black-box"},

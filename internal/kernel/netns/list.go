@@ -38,17 +38,11 @@ func List(opts Options) (Listing, error) {
 	if opts.ProcRoot == "" {
 		opts.ProcRoot = "/proc"
 	}
-	proc, err := os.Open(opts.ProcRoot)
+	proc, s, err := begin(opts.ProcRoot)
 	if err != nil {
-		return Listing{}, &Error{Op: "list", Path: opts.ProcRoot, Err: cause(err)}
+		return Listing{}, err
 	}
 	defer proc.Close()
-	s := search{root: opts.ProcRoot, proc: int(proc.Fd()), at: map[uint64]int{}}
-	own, err := s.link(ownLink)
-	if err != nil {
-		return Listing{}, &Error{Op: "list", Path: filepath.Join(opts.ProcRoot, ownLink), Err: err}
-	}
-	s.find(own).Own = true
 	if err := s.processes(proc); err != nil {
 		return Listing{}, &Error{Op: "list", Path: opts.ProcRoot, Err: cause(err)}
 	}
@@ -57,6 +51,23 @@ func List(opts Options) (Listing, error) {
 	}
 	slices.SortFunc(s.out.Namespaces[1:], func(a, b Namespace) int { return cmp.Compare(a.ID, b.ID) })
 	return s.out, nil
+}
+
+// begin opens the proc file system and finds the own namespace. The caller closes
+// the file.
+func begin(root string) (*os.File, *search, error) {
+	proc, err := os.Open(root)
+	if err != nil {
+		return nil, nil, &Error{Op: "list", Path: root, Err: cause(err)}
+	}
+	s := &search{root: root, proc: int(proc.Fd()), at: map[uint64]int{}}
+	own, err := s.link(ownLink)
+	if err != nil {
+		_ = proc.Close()
+		return nil, nil, &Error{Op: "list", Path: filepath.Join(root, ownLink), Err: err}
+	}
+	s.find(own).Own = true
+	return proc, s, nil
 }
 
 // ownLink is the own namespace. Not by way of /proc/self: that is the main
@@ -95,25 +106,35 @@ func (s *search) processes(proc *os.File) error {
 		if err != nil || pid <= 0 {
 			continue
 		}
-		id, err := s.link(name + "/ns/net")
-		if err != nil && gone(err) {
-			continue
-		}
-		s.out.Processes++
-		switch {
-		case errors.Is(err, fs.ErrPermission):
-			s.out.Hidden++
-		case err != nil:
-			s.out.Errors = append(s.out.Errors, &Error{Op: "list", Path: filepath.Join(s.root, name, "ns/net"), Err: err})
-		default:
-			ns := s.find(id)
-			ns.PIDs = append(ns.PIDs, pid)
-		}
+		s.process(pid)
 	}
+	s.sortPIDs()
+	return nil
+}
+
+// process adds a process to its namespace.
+func (s *search) process(pid int) {
+	link := strconv.Itoa(pid) + "/ns/net"
+	id, err := s.link(link)
+	if err != nil && gone(err) {
+		return
+	}
+	s.out.Processes++
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		s.out.Hidden++
+	case err != nil:
+		s.out.Errors = append(s.out.Errors, &Error{Op: "list", Path: filepath.Join(s.root, link), Err: err})
+	default:
+		ns := s.find(id)
+		ns.PIDs = append(ns.PIDs, pid)
+	}
+}
+
+func (s *search) sortPIDs() {
 	for i := range s.out.Namespaces {
 		slices.Sort(s.out.Namespaces[i].PIDs)
 	}
-	return nil
 }
 
 // link reads the namespace that a link below root names.

@@ -129,7 +129,8 @@ func parseLink(link []byte) (Kind, uint64) {
 }
 
 // thread opens the folder of a thread that still runs in a process whose main
-// thread has ended (state Z) before the others.
+// thread has ended before the others, or is about to: it lets go of its
+// descriptors before it shows state Z.
 func (d folder) thread() (folder, bool) {
 	var st unix.Stat_t
 	// The link count of task is 2 and one for each thread (proc_task_getattr):
@@ -138,7 +139,7 @@ func (d folder) thread() (folder, bool) {
 		return folder{}, false
 	}
 	var text [statSize]byte
-	if s, err := d.stat(text[:]); err != nil || !s.dead() {
+	if s, err := d.stat(text[:]); err != nil || !s.exiting() {
 		return folder{}, false
 	}
 	tasks, err := d.sub("task")
@@ -152,7 +153,7 @@ func (d folder) thread() (folder, bool) {
 		if err != nil {
 			continue
 		}
-		if s, err := task.stat(text[:]); err == nil && !s.dead() {
+		if s, err := task.stat(text[:]); err == nil && !s.exiting() {
 			return task, true
 		}
 		task.close()

@@ -26,7 +26,7 @@ func FuzzStat(f *testing.F) {
 		// Whatever a program calls itself, it reads back so.
 		comm := string(text[:min(len(text), 64)])
 		s, err = parseStat([]byte(statLine(comm, 'S', 3, 94448, 5, 6)))
-		if want := (stat{comm: comm, state: 'S', ppid: 1, threads: 3, start: 94448, startCode: 5, startStack: 6}); err != nil || s != want {
+		if want := (stat{comm: comm, state: 'S', ppid: 1, flags: 4194304, threads: 3, start: 94448, startCode: 5, startStack: 6}); err != nil || s != want {
 			t.Errorf("%+v, %v; want %+v", s, err, want)
 		}
 	})

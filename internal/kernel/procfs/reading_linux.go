@@ -41,7 +41,7 @@ func (r *reading) identity() (identity, stat, error) {
 		return identity{}, stat{}, processError(r.pid, "stat", err)
 	}
 	program := s
-	if s.dead() && r.living == r.main {
+	if s.exiting() && r.living == r.main {
 		thread, ok := r.main.thread()
 		if !ok {
 			return identity{}, stat{}, processError(r.pid, "task", ErrGone)

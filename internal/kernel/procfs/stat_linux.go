@@ -10,12 +10,17 @@ type stat struct {
 	comm    string
 	state   byte   // field 3
 	ppid    int    // 4
+	flags   uint64 // 9
 	threads int    // 20
 	start   uint64 // 22, in clock ticks since boot
 	// Where the program's code and stack begin: address space layout
 	// randomization makes them change with every exec. 1 and 0 where the caller may not know.
 	startCode, startStack uint64 // 26, 28
 }
+
+// exiting reports whether the task is past the point of no return (PF_EXITING,
+// include/linux/sched.h): it closes its descriptors after that.
+func (s stat) exiting() bool { return s.flags&0x4 != 0 || s.dead() }
 
 // dead reports whether the task has ended and only waits to be reaped.
 func (s stat) dead() bool { return s.state == 'Z' || s.state == 'X' || s.state == 'x' }
@@ -60,6 +65,8 @@ func parseStat(text []byte) (stat, error) {
 			continue
 		case 4, 20:
 			into = &small
+		case 9:
+			into = &s.flags
 		case 22:
 			into = &s.start
 		case 26:

@@ -1,0 +1,442 @@
+package gate_test
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/closewait/closewait/internal/diagnose"
+	"github.com/closewait/closewait/internal/privilege"
+)
+
+// hold is how long a program lives with what it leaks: long enough to be looked at
+// on a machine that runs other tests at the same time.
+const hold = 400 * time.Millisecond
+
+// A program that lives for some 55 ms and leaks 100: its exit is what ends them.
+// On a busy machine there may be no two looks in so short a life: then again.
+func TestAShortProgramThatLeaksIsCaught(t *testing.T) {
+	address := closing(t)
+	for range 50 {
+		o := run(t, nil, act("leak", address, 100, 50*time.Millisecond)...)
+		if o.Witness.LongestGapMS > 15 {
+			continue
+		}
+		if o.leaks(t, 100, diagnose.EOFUnread); o.Counts.Died != 100 || o.Counts.Inferred != 0 {
+			t.Errorf("counts %+v, want 100 seen to die", o.Counts)
+		}
+		return
+	}
+	t.Error("in none of 50 runs the looks came in time: the machine is overloaded, or closewait too slow")
+}
+
+func TestWithoutTracingADeathIsInferred(t *testing.T) {
+	o := run(t, []string{"--witness", "poll"}, act("leak", closing(t), 5, hold)...).leaks(t, 5, diagnose.EOFUnread)
+	if o.Counts.Inferred != 5 || !strings.Contains(o.err, "likely") {
+		t.Errorf("counts %+v, want 5 inferred; said:\n%s", o.Counts, o.err)
+	}
+}
+
+// Traced from the start, no process ends without a look, however young it is and
+// however busy the machine.
+func TestWhatIsTracedFromTheStartIsSeenExactly(t *testing.T) {
+	address := closing(t)
+	for range *often {
+		for name, args := range map[string][]string{
+			"itself":     act("leak", address, 20, 60*time.Millisecond),
+			"a child":    act("spawn", address, 0, 0, act("leak", address, 20, 60*time.Millisecond)...),
+			"an orphan":  {"sh", "-c", "setsid sh -c '" + strings.Join(act("leak", address, 20, 60*time.Millisecond), " ") + " &' ; sleep 0.6"},
+			"many forks": {"sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10; do " + strings.Join(act("leak", address, 2, 60*time.Millisecond), " ") + " & done; wait"},
+		} {
+			if o := run(t, []string{"--witness", "trace"}, args...).leaks(t, 20, diagnose.EOFUnread); o.Counts.Inferred != 0 {
+				t.Errorf("%s: counts %+v, want none inferred", name, o.Counts)
+			}
+		}
+		run(t, []string{"--witness", "trace"}, act("late", address, 3, 30*time.Millisecond)...).passes(t)
+		run(t, []string{"--witness", "trace"}, "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10; do /bin/true | cat; done").passes(t)
+	}
+}
+
+// What a program closes in its last moment is closed by the program.
+func TestACloseJustBeforeTheExitIsAClose(t *testing.T) {
+	address := closing(t)
+	for range 10 * *often {
+		if run(t, nil, act("late", address, 3, 80*time.Millisecond)...).passes(t); t.Failed() {
+			return
+		}
+	}
+}
+
+func TestWhatIsClosedAtOncePasses(t *testing.T) {
+	address := closing(t)
+	for range 10 * *often {
+		if run(t, nil, act("tidy", address, 3, 10*time.Millisecond)...).passes(t); t.Failed() {
+			return
+		}
+	}
+}
+
+// SIGKILL can not be waited for: what was there at the last look counts.
+func TestAKilledProgramIsJudgedByTheLastLook(t *testing.T) {
+	o := run(t, nil, act("kill", closing(t), 5, hold)...)
+	if o.Counts.Died != 5 || o.status != 128+9 || o.Signal != "SIGKILL" {
+		t.Errorf("counts %+v, status %d, signal %q; said:\n%s", o.Counts, o.status, o.Signal, o.err)
+	}
+}
+
+// The families that a program can start.
+func TestEveryDescendantIsWatched(t *testing.T) {
+	address := closing(t)
+	leak := act("leak", address, 2, hold)
+	line := strings.Join(leak, " ")
+	for name, args := range map[string][]string{
+		"itself":           leak,
+		"a child":          act("spawn", address, 0, 0, leak...),
+		"a grandchild":     act("spawn", address, 0, 0, append([]string{"sh", "-c"}, line+"; true")...),
+		"after three exec": {"sh", "-c", "exec sh -c 'exec sh -c \"exec " + line + "\"'"},
+		"a subshell":       {"sh", "-c", "(" + line + " &) ; sleep 0.9"},
+		"a pipeline":       {"sh", "-c", line + " | cat"},
+		"an orphan":        {"sh", "-c", "setsid sh -c '" + line + " &' ; sleep 0.9"},
+	} {
+		t.Run(name, func(t *testing.T) { run(t, nil, args...).leaks(t, 2, diagnose.EOFUnread) })
+	}
+}
+
+// A daemon of a session of its own outlives the program: it is still ours.
+func TestADaemonThatOutlivesTheProgramIsWatched(t *testing.T) {
+	address := closing(t)
+	// The daemon's parent has ended before the program does.
+	daemon := act("detach", address, 0, 0, act("detach", address, 0, 0, act("leak", address, 3, 1500*time.Millisecond)...)...)
+	o := run(t, []string{"--grace", "300ms"}, append([]string{"sh", "-c", `"$@"; sleep 0.1`, "sh"}, daemon...)...).leaks(t, 3, diagnose.EOFUnread)
+	if len(o.Survivors) != 1 {
+		t.Fatalf("survivors %+v, want the daemon; said:\n%s", o.Survivors, o.err)
+	}
+	if o.Counts.Stuck != 3 {
+		t.Errorf("counts %+v, want 3 stuck", o.Counts)
+	}
+	// It goes on, though it was traced, and ends well.
+	awaitGone(t, o.Survivors[0].PID)
+}
+
+func awaitGone(t *testing.T, pid int) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || bytes.Contains(text, []byte(") Z ")) {
+			return
+		}
+	}
+	t.Errorf("process %d still runs", pid)
+}
+
+// A daemon with nothing half-closed is not waited for.
+func TestAHarmlessDaemonIsNotWaitedFor(t *testing.T) {
+	o := run(t, []string{"--grace", "20s"}, "sh", "-c", "setsid sleep 1.5 >/dev/null 2>&1 &").passes(t)
+	if o.took > 15*time.Second || len(o.Survivors) != 1 {
+		t.Errorf("took %v, survivors %+v", o.took, o.Survivors)
+	}
+	for _, s := range o.Survivors {
+		awaitGone(t, s.PID)
+	}
+}
+
+// A thousand short children, and one among them that leaks.
+func TestAThousandShortChildren(t *testing.T) {
+	n := 1000
+	if testing.Short() {
+		n = 100
+	}
+	leak := strings.Join(act("leak", closing(t), 7, hold), " ")
+	script := fmt.Sprintf("i=0; while [ $i -lt %d ]; do /bin/true; i=$((i+1)); [ $i = %d ] && %s; done; exit 0", n, n/2, leak)
+	run(t, nil, "sh", "-c", script).leaks(t, 7, diagnose.EOFUnread)
+}
+
+// Many children that leak are one finding.
+func TestLeaksOfManyChildrenAreOneFinding(t *testing.T) {
+	leak := strings.Join(act("leak", closing(t), 2, hold), " ")
+	o := run(t, nil, "sh", "-c", fmt.Sprintf("for i in 1 2 3 4 5; do %s & done; wait", leak)).leaks(t, 10, diagnose.EOFUnread)
+	if len(o.Report.Findings) != 1 || len(o.Report.Findings[0].Owner.PIDs) != 5 {
+		t.Errorf("findings: %s", o.err)
+	}
+}
+
+// A connection that a child has inherited ends with the child.
+func TestASharedConnectionEndsWithItsLastHolder(t *testing.T) {
+	share := act("share", closing(t), 1, hold, "sleep", "0.5")
+	o := run(t, nil, append([]string{"sh", "-c", `"$@"; sleep 1`, "sh"}, share...)...).leaks(t, 1, diagnose.EOFUnread)
+	if f := o.Report.Findings[0]; f.Owner == nil || f.Owner.Comm != "sleep" {
+		t.Errorf("owner %+v, want the child", f.Owner)
+	}
+}
+
+// A connection that closewait got from its caller is not the program's.
+func TestAConnectionAsStandardInputIsTheCallers(t *testing.T) {
+	c, err := net.Dial("tcp", closing(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	f, err := c.(*net.TCPConn).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	cmd, o := watched(t, []string{"--grace", "100ms"}, "sleep", "0.4")
+	cmd.Stdin = f
+	o.read(t, cmd.Run()).passes(t)
+}
+
+// A child in a network namespace of its own is watched too, with privilege.
+func TestAChildInANetworkNamespaceOfItsOwn(t *testing.T) {
+	privilege.Need(t, "a child that unshares its network namespace")
+	unshare := privilege.Program(t, "unshare", "a child that unshares its network namespace")
+	script := "ip link set lo up && exec " + strings.Join(act("alone", "-", 3, hold), " ")
+	run(t, nil, unshare, "--net", "sh", "-c", script).leaks(t, 3, diagnose.EOFUnread)
+}
+
+// Other connections of the host are no matter of this run.
+func TestOnlyTheProgramsOwnConnectionsCount(t *testing.T) {
+	address := closing(t)
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	run(t, []string{"--grace", "100ms"}, "sleep", "0.4").passes(t)
+}
+
+func TestTheGracePeriodDecides(t *testing.T) {
+	address := closing(t)
+	late := act("late", address, 2, 800*time.Millisecond)
+	run(t, []string{"--grace", "10s"}, late...).passes(t)
+	if o := run(t, []string{"--grace", "200ms"}, late...).leaks(t, 2, diagnose.EOFUnread); o.Counts.Stuck != 2 {
+		t.Errorf("counts %+v, want 2 stuck", o.Counts)
+	}
+}
+
+func TestSomeMayBeAllowed(t *testing.T) {
+	leak := act("leak", closing(t), 3, hold)
+	if o := run(t, []string{"--max-stuck", "3"}, leak...); o.Leaked || o.status != 0 || o.Counts.Died != 3 {
+		t.Errorf("3 of 3 allowed: leaked %v, status %d, %+v", o.Leaked, o.status, o.Counts)
+	}
+	run(t, []string{"--max-stuck", "2"}, leak...).leaks(t, 3, diagnose.EOFUnread)
+}
+
+// C5: a connection on which the program still sends is in use.
+func TestAHalfCloseInUsePasses(t *testing.T) {
+	address := server(t, func(c *net.TCPConn) {
+		if err := c.CloseWrite(); err != nil {
+			t.Error(err)
+		}
+		_, _ = c.WriteTo(discard{})
+	})
+	run(t, []string{"--grace", "200ms"}, act("talk", address, 1, 900*time.Millisecond)...).passes(t)
+}
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// C8's correction: a RST takes the connection away, not the descriptor.
+func TestDeadDescriptorsCount(t *testing.T) {
+	address := server(t, func(c *net.TCPConn) {
+		if err := c.SetLinger(0); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(30 * time.Millisecond)
+	})
+	run(t, []string{"--grace", "200ms"}, act("leak", address, 3, 900*time.Millisecond)...).leaks(t, 3, diagnose.Masked)
+	run(t, nil, act("leak", address, 3, 500*time.Millisecond)...).leaks(t, 3, diagnose.Masked)
+}
+
+func TestWhatIsNeverAcceptedCounts(t *testing.T) {
+	cmd, o := watched(t, []string{"--grace", "300ms"}, act("listen", "-", 0, 1500*time.Millisecond)...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 64)
+	n, err := out.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		c, err := net.Dial("tcp", strings.TrimSpace(string(buf[:n])))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	}
+	err = cmd.Wait()
+	o.err = errs.String()
+	o.read(t, err).leaks(t, 3, diagnose.NeverAccepted)
+}
+
+// Signals of a traced program reach it, each once.
+func TestATracedProgramGetsItsSignals(t *testing.T) {
+	cmd, o := watched(t, nil, act("signals", closing(t), 1, 0)...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said := lines(out)
+	said.await(t, "ready")
+	pid := onlyChild(t, cmd.Process.Pid)
+	awaitTraced(t, pid)
+	for i := range 50 {
+		if err := syscall.Kill(pid, syscall.SIGUSR1); err != nil {
+			t.Fatal(err)
+		}
+		// Pending signals of a kind are one.
+		said.await(t, fmt.Sprintf("got %d.", i+1))
+	}
+	err = cmd.Wait()
+	o.err = errs.String()
+	o.read(t, err).leaks(t, 1, diagnose.EOFUnread)
+}
+
+// awaitTraced waits until somebody traces a process.
+func awaitTraced(t *testing.T, pid int) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(text, []byte("TracerPid:\t0\n")) {
+			return
+		}
+	}
+	t.Fatalf("process %d is not traced", pid)
+}
+
+func onlyChild(t *testing.T, parent int) int {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		var pid int
+		if text, err := os.ReadFile(f); err == nil {
+			if n, _ := fmt.Sscan(string(text), &pid); n == 1 {
+				return pid
+			}
+		}
+	}
+	t.Fatalf("process %d has no child", parent)
+	return 0
+}
+
+// closewait may be killed at any time: the program, traced or not, goes on.
+func TestTheProgramOutlivesAClosewaitThatIsKilled(t *testing.T) {
+	done := filepath.Join(t.TempDir(), "done")
+	script := strings.Join(act("leak", closing(t), 1, 400*time.Millisecond), " ") + " && echo yes >" + done
+	cmd, _ := watched(t, nil, "sh", "-c", script)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(150 * time.Millisecond)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if text, err := os.ReadFile(done); err == nil && len(text) > 0 {
+			return
+		}
+	}
+	t.Error("the program did not come to its end")
+}
+
+// Another tracer was there first, or none is let in: the rest works.
+func TestAProgramThatIsTracedAlreadyIsPolled(t *testing.T) {
+	strace := privilege.Program(t, "strace", "a program that is traced by another")
+	o := run(t, nil, append([]string{strace, "-f", "-o", "/dev/null"}, act("leak", closing(t), 2, hold)...)...)
+	if o.Counts.Died != 2 || o.Counts.Inferred != 2 {
+		t.Errorf("counts %+v, want 2 inferred; said:\n%s", o.Counts, o.err)
+	}
+}
+
+// No privilege is needed.
+func TestAsAnOrdinaryUser(t *testing.T) {
+	privilege.Need(t, "closewait run by another user")
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for dir := dir; dir != "/" && dir != os.TempDir(); dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	address := closing(t)
+	for role, want := range map[string]int{"leak": 3, "late": 0} {
+		file := filepath.Join(dir, role+".json")
+		cmd := exec.CommandContext(t.Context(), command, append([]string{"-json", file, "--"}, act(role, address, 3, hold)...)...)
+		cmd.Env = append(os.Environ(), runs+"=1")
+		cmd.Dir = "/"
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		text, err := cmd.CombinedOutput()
+		o := (&outcome{file: file, err: string(text)}).read(t, err)
+		if o.Counts.Died != want || o.Counts.Inferred != 0 || !o.Report.Complete {
+			t.Errorf("%s: counts %+v, want %d seen; said:\n%s", role, o.Counts, want, text)
+		}
+	}
+}
+
+// output gathers what a program prints.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func lines(r interface{ Read([]byte) (int, error) }) *output {
+	o := &output{}
+	go func() {
+		buf := make([]byte, 4096)
+		for {
+			n, err := r.Read(buf)
+			o.mu.Lock()
+			o.text.Write(buf[:n])
+			o.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return o
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+func (o *output) await(t *testing.T, text string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(o.String(), text); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%q was not printed within 20 s, but %q", text, o.String())
+		}
+	}
+}

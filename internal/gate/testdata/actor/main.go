@@ -1,0 +1,146 @@
+// Command actor plays programs for the tests of internal/gate: each leaves its
+// connections in one way.
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// actor ROLE ADDRESS COUNT MILLISECONDS [COMMAND…]
+func main() {
+	time.AfterFunc(time.Minute, func() { os.Exit(71) }) // whatever becomes of the test
+	role, address := os.Args[1], os.Args[2]
+	count, _ := strconv.Atoi(os.Args[3])
+	ms, _ := strconv.Atoi(os.Args[4])
+	hold := time.Duration(ms) * time.Millisecond
+	switch role {
+	case "leak": // the server closes, and nobody here does
+		kept := dial(address, count)
+		time.Sleep(hold)
+		keep(kept)
+	case "alone": // its own server, which closes
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		check(err)
+		kept := dial(l.Addr().String(), count)
+		for range kept {
+			c, err := l.Accept()
+			check(err)
+			check(c.Close())
+		}
+		time.Sleep(hold)
+		keep(kept)
+	case "share": // a child has the connection too, and lives on
+		f, err := dial(address, 1)[0].(*net.TCPConn).File()
+		check(err)
+		cmd := child()
+		cmd.ExtraFiles = []*os.File{f}
+		time.Sleep(hold)
+		check(cmd.Start())
+	case "late": // closed at the very end, as a deferred close does
+		kept := dial(address, count)
+		defer closeAll(kept)
+		time.Sleep(hold)
+	case "tidy": // closed upon the end of file
+		for _, c := range dial(address, count) {
+			_, _ = io.Copy(io.Discard, c)
+			_ = c.Close()
+		}
+		time.Sleep(hold)
+	case "http-leak", "http-fixed":
+		get(address, count, role == "http-fixed")
+		time.Sleep(hold)
+	case "talk": // the server has ended its side and takes what is still sent
+		c := dial(address, 1)[0]
+		for end := time.Now().Add(hold); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+			if _, err := c.Write([]byte("more\n")); err != nil {
+				panic(err)
+			}
+		}
+		_ = c.Close()
+	case "listen": // never accepts; prints where it listens
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		check(err)
+		fmt.Println(l.Addr())
+		time.Sleep(hold)
+		keep(l)
+	case "spawn": // a child that is waited for
+		check(child().Run())
+	case "detach": // a daemon: a session of its own, and an orphan
+		check(child().Start())
+	case "kill": // leaks, and is killed
+		kept := dial(address, count)
+		time.Sleep(hold)
+		check(syscall.Kill(os.Getpid(), syscall.SIGKILL))
+		keep(kept)
+	case "signals": // leaks, and says how many signals it got
+		kept := dial(address, count)
+		came := make(chan os.Signal, 100)
+		signal.Notify(came, syscall.SIGUSR1, syscall.SIGINT, syscall.SIGTERM)
+		fmt.Println("ready")
+		for n := 0; n < 50; n++ {
+			if s := <-came; s != syscall.SIGUSR1 {
+				fmt.Println(s)
+				os.Exit(9)
+			}
+			fmt.Printf("got %d.\n", n+1)
+		}
+		keep(kept)
+	}
+}
+
+func child() *exec.Cmd {
+	cmd := exec.Command(os.Args[5], os.Args[6:]...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: os.Args[1] == "detach"}
+	return cmd
+}
+
+func dial(address string, n int) []net.Conn {
+	var kept []net.Conn
+	for range n {
+		c, err := net.Dial("tcp", address)
+		check(err)
+		kept = append(kept, c)
+	}
+	return kept
+}
+
+func get(address string, n int, fixed bool) {
+	for range n {
+		response, err := http.Get("http://" + address + "/")
+		check(err)
+		if fixed {
+			_, err := io.Copy(io.Discard, response.Body)
+			check(err)
+			check(response.Body.Close())
+		}
+		bodies = append(bodies, response.Body)
+	}
+}
+
+var bodies []io.Closer
+
+func closeAll(all []net.Conn) {
+	for _, c := range all {
+		_ = c.Close()
+	}
+}
+
+// keep keeps what it is given from the garbage collector until then.
+func keep(x any) { _, _ = fmt.Fprint(io.Discard, x) }
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(70)
+	}
+}
