@@ -2,7 +2,7 @@
 // connection: it copies the descriptor (pidfd_getfd), asks the kernel what may
 // be asked without consequence, and closes the copy within microseconds.
 //
-// Nothing is ever read, written or set on a copy, and SO_ERROR is never asked
+// Nothing is ever read, written or set on a copy here, and SO_ERROR is never asked
 // for: answering would take the pending error from the application. While a
 // copy is open, a close by its owner takes effect only when the copy is closed too.
 //

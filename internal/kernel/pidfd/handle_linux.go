@@ -49,6 +49,30 @@ func (h *Handle) File(fd int) (*os.File, error) {
 	return os.NewFile(uintptr(copied), "/proc/"+strconv.Itoa(h.pid)+"/fd/"+strconv.Itoa(fd)), nil
 }
 
+// Copy is File without the file: a bare descriptor, which the caller closes
+// within microseconds, since the owner's close waits for that. Never make an
+// os.File of a socket's copy: the runtime would change its flags, which are the
+// owner's too.
+func (h *Handle) Copy(fd int) (int, error) {
+	copied, err := h.copy(fd)
+	if err != nil {
+		return -1, h.fail(fd, err)
+	}
+	return copied, nil
+}
+
+// Alive reports whether the process has not ended. As long as it has not, its
+// pid is nobody else's.
+func (h *Handle) Alive() bool {
+	for {
+		poll := []unix.PollFd{{Fd: int32(h.pidfd), Events: unix.POLLIN}} // readable at the exit
+		n, err := unix.Poll(poll, 0)
+		if err != unix.EINTR {
+			return err == nil && n == 0
+		}
+	}
+}
+
 // copy duplicates a descriptor of the process; the kernel marks the copy
 // close-on-exec.
 func (h *Handle) copy(fd int) (int, error) {

@@ -13,6 +13,8 @@
 // a dump was interrupted (NLM_F_DUMP_INTR), the dump is repeated, and marked
 // when repeating did not help.
 //
+// Nothing here changes anything, but for Conn.Destroy.
+//
 // A Conn belongs to one goroutine at a time; distinct Conns are independent.
 // The package is empty on systems other than Linux.
 package sockdiag

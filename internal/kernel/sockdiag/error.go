@@ -16,7 +16,7 @@ var errTruncated = errors.New("a datagram is too long for the read buffer")
 // errors.Is: ErrNotFound; errors.ErrUnsupported when the kernel has no handler
 // for the protocol; fs.ErrPermission; a context's error; the callback's.
 type Error struct {
-	// Op is what was being done: "dial", "dump", "get" or "close".
+	// Op is what was being done: "dial", "dump", "get", "destroy" or "close".
 	Op  string
 	Err error
 }
