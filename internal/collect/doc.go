@@ -21,6 +21,11 @@ type Options struct {
 	// Window is how recent traffic on an ESTABLISHED socket must be for it to be
 	// kept as a possible live leg of a relay; zero means 60 s.
 	Window time.Duration
+	// SensorDir is where a sensor may be pinned; "" is where "closewait sensor start"
+	// pins it.
+	SensorDir string
+	// Sensing is an open sensor to read instead; nil reads the one that is pinned.
+	Sensing *Sensing
 	// ProcRoot is the mounted proc filesystem; "" means /proc.
 	ProcRoot string
 }

@@ -43,6 +43,7 @@ func Look(ctx context.Context, o Options) (*observe.Snapshot, error) {
 	if err := r.read(ctx, s); err != nil {
 		return nil, fmt.Errorf("look at this host: %w", err)
 	}
+	s.sense(o)
 	s.dropSubflows()
 	if err := s.settleOwners(ctx, r, host); err != nil {
 		return nil, fmt.Errorf("look at this host: %w", err)

@@ -37,6 +37,7 @@ type survey struct {
 	processes   []observe.Process
 	described   map[int32]bool // processes, by pid
 	limits      limits
+	sensor      *observe.Sensor
 }
 
 func newSurvey(fs procfs.FS, begun time.Time, window time.Duration) *survey {
@@ -258,7 +259,7 @@ func (s *survey) snapshot(host procfs.Host, reader string) *observe.Snapshot {
 		Schema:  observe.Schema,
 		Host:    observe.Host{Name: host.Name, Kernel: host.Kernel, BootID: host.BootID},
 		TakenAt: s.begun, Reader: reader, WindowMS: observe.Millis(s.window / time.Millisecond),
-		Processes: s.processes, Sockets: s.sockets,
+		Processes: s.processes, Sockets: s.sockets, Sensor: s.sensor,
 	}
 	for _, sp := range s.spaces {
 		out.Namespaces = append(out.Namespaces, sp.seen)

@@ -35,7 +35,7 @@ func (l *ledger) report() *diagnose.Report {
 // remains is a snapshot of what counts, at the time when the last of it was
 // seen.
 func (l *ledger) remains() *observe.Snapshot {
-	snap := &observe.Snapshot{Schema: observe.Schema, Limits: l.limits}
+	snap := &observe.Snapshot{Schema: observe.Schema, Limits: l.limits, Sensor: l.sensor}
 	if l.latest != nil {
 		snap.Host, snap.Reader, snap.WindowMS, snap.Namespaces = l.latest.Host, l.latest.Reader, l.latest.WindowMS, l.latest.Namespaces
 		snap.TakenAt = l.latest.TakenAt

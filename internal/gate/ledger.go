@@ -48,6 +48,7 @@ type ledger struct {
 	beyond struct{ stuck, died, inferred int }
 	peak   int
 	latest *observe.Snapshot
+	sensor *observe.Sensor // as it was last told
 	limits []observe.Limit
 }
 
@@ -81,6 +82,9 @@ func (l *ledger) add(s Sighting) {
 	snap := s.Snapshot
 	if snap == nil {
 		return
+	}
+	if snap.Sensor != nil {
+		l.sensor = snap.Sensor
 	}
 	if gap := snap.TakenAt.Sub(l.last); !l.last.IsZero() && gap > stopped {
 		l.pass(gap)

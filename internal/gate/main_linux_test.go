@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/closewait/closewait/internal/collect"
 	"github.com/closewait/closewait/internal/diagnose"
 	"github.com/closewait/closewait/internal/gate"
 	"github.com/closewait/closewait/internal/report"
@@ -51,6 +52,15 @@ func play(args []string) int {
 	_ = fs.Parse(args)
 	o.Command = fs.Args()
 	o.Witness = gate.NewPolling(map[string]gate.Trace{"auto": gate.TraceSuspects, "poll": gate.TraceNone, "trace": gate.TraceAll}[*witness])
+	if *witness == "sensor" {
+		x, err := collect.OpenSensing(collect.Options{})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 99
+		}
+		defer x.Close()
+		o.Witness = gate.NewSensed(x)
+	}
 	out, err := gate.Run(context.Background(), o)
 	if err == nil {
 		err = out.Text(os.Stderr, report.Style{})

@@ -16,3 +16,6 @@ func Run(context.Context, Options) (*Outcome, error) {
 
 // NewPolling returns nil: there is nothing to look at.
 func NewPolling(Trace) Witness { return nil }
+
+// NewSensed returns nil: there is no sensor.
+func NewSensed(*collect.Sensing) Witness { return nil }

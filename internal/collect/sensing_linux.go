@@ -1,0 +1,127 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/closewait/closewait/internal/kernel/sensor"
+	"github.com/closewait/closewait/internal/kernel/symbols"
+	"github.com/closewait/closewait/internal/observe"
+)
+
+// Sensing is an open sensor, for who looks again and again: what it has named
+// once it need not name again. Its methods, and Looks that use it, may run at the
+// same time; Close may not.
+type Sensing struct {
+	// ShortLived, if it is set before Listen, tells processes that may not live until
+	// somebody looks: Listen names their code at once.
+	ShortLived func(pid int) bool
+
+	sensor *sensor.Sensor
+	boot   time.Time
+	since  time.Time
+	blind  bool
+
+	mu    sync.Mutex
+	names *symbols.Resolver
+	// known are the stacks named so far, by the sensor's ids: their numbers in kept,
+	// from 1 on; 0: nameless. Numbers stay the same from look to look.
+	known map[uint32]int
+	kept  []observe.Stack
+	left  int // stacks that were too many
+}
+
+// mostKept bounds how many stacks are named.
+const mostKept = 2048
+
+// OpenSensing takes the sensor that is pinned in Options.SensorDir, or else loads one
+// that ends with Close, or with this process, however that ends. The error is a
+// *sensor.UnavailableError where there can be none.
+func OpenSensing(o Options) (*Sensing, error) {
+	x, err := openPinned(o)
+	if !errors.Is(err, sensor.ErrNotRunning) {
+		return x, err
+	}
+	s, err := sensor.Load()
+	if err != nil {
+		return nil, err
+	}
+	return sense(s)
+}
+
+// openPinned is OpenSensing where no sensor is to be loaded: the error is then
+// sensor.ErrNotRunning.
+func openPinned(o Options) (*Sensing, error) {
+	s, err := sensor.Open(o.SensorDir)
+	if err != nil {
+		return nil, err
+	}
+	return sense(s)
+}
+
+func sense(s *sensor.Sensor) (*Sensing, error) {
+	status, err := s.Status()
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	x := &Sensing{
+		sensor: s, boot: sensor.BootTime(), names: symbols.New(symbols.Options{}), known: map[uint32]int{},
+		blind: slices.Contains(status.Missing, "sock_recv_length"),
+	}
+	x.since = x.at(status.Since)
+	return x, nil
+}
+
+// Own reports whether the sensor ends with Close.
+func (x *Sensing) Own() bool { return !x.sensor.Pinned() }
+
+// Close ends the sensor, or leaves one that is pinned as it is.
+func (x *Sensing) Close() error { return errors.Join(x.names.Close(), x.sensor.Close()) }
+
+// Listen calls each for what happens, from when it has called ready on, until ctx
+// ends, which is no error. What each gets is its own. Every end is told, also a quick
+// one: for how long a connection that is older than the sensor was half-closed is not
+// known to it.
+func (x *Sensing) Listen(ctx context.Context, ready func(), each func(*observe.Happening)) error {
+	o := sensor.EventOptions{Kinds: []sensor.Kind{sensor.KindZero, sensor.KindEnded, sensor.KindReleased}, Ready: ready}
+	if x.ShortLived != nil {
+		o.Kinds = append(o.Kinds, sensor.KindStack)
+	}
+	return x.sensor.Events(ctx, o, func(e *sensor.Event) error {
+		kind, ok := happened[e.Kind]
+		switch {
+		case ok && e.Protocol != sensor.ProtocolMPTCP:
+			each(x.happening(kind, e))
+		case e.Kind == sensor.KindStack && x.ShortLived != nil && x.ShortLived(int(e.PID)):
+			x.stack(e.Stack)
+		}
+		return nil
+	})
+}
+
+var happened = map[sensor.Kind]observe.HappeningKind{
+	sensor.KindZero: observe.HappenedZero, sensor.KindEnded: observe.HappenedEnd,
+	sensor.KindReleased: observe.HappenedRelease, sensor.KindLost: observe.HappenedLost,
+}
+
+func (x *Sensing) happening(kind observe.HappeningKind, e *sensor.Event) *observe.Happening {
+	h := &observe.Happening{
+		Kind: kind, At: x.at(e.Time), NetNS: uint64(e.NetNS), Cookie: e.Cookie, State: e.State, Local: e.Local, Remote: e.Remote,
+		PID: int(e.PID), Comm: e.Comm, Held: e.Held, Lost: e.Lost, Unread: int(e.Unread), History: x.plain(&e.History),
+	}
+	h.History.OpenedBy, h.History.ReadBy, h.History.ZeroBy = x.numberOf(e.OpenerStack), x.numberOf(e.ReaderStack), x.numberOf(e.ZeroStack)
+	if kind == observe.HappenedLost {
+		h.At = time.Now()
+	}
+	return h
+}
+
+func (x *Sensing) at(moment time.Duration) time.Time {
+	if moment == 0 {
+		return time.Time{}
+	}
+	return x.boot.Add(moment).Round(time.Microsecond)
+}

@@ -1,0 +1,148 @@
+package sensor
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+)
+
+// Sensor is a sensor that runs: this process's own, or a pinned one. Its methods
+// may run at the same time, in several goroutines; Close may not.
+type Sensor struct {
+	set *set
+	// dir is where it is pinned; empty for this process's own.
+	dir    string
+	mu     sync.Mutex
+	taken  [Places]bool // own readers' places
+	list   *ebpf.Program
+	lister *link.Iter
+}
+
+// Load starts a sensor that ends with Close, or with this process, however that
+// ends. It knows nothing of what happened before, and does not care whether
+// others run.
+func Load() (*Sensor, error) { return own(traced) }
+
+func own(has func(tracepoint string) (bool, error)) (*Sensor, error) {
+	s, err := load(has)
+	if err != nil {
+		return nil, err
+	}
+	return withLister(&Sensor{set: s})
+}
+
+// withLister loads what reads histories: that is the reader's own, also where the
+// sensor is pinned.
+func withLister(s *Sensor) (*Sensor, error) {
+	spec, err := loadList()
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	histories := s.set.maps[traceMapHistories]
+	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
+		MapReplacements: map[string]*ebpf.Map{traceMapHistories: histories},
+	})
+	if err != nil {
+		return nil, errors.Join(unavailable(err), s.Close())
+	}
+	s.list = c.Programs[listProgList]
+	delete(c.Programs, listProgList)
+	c.Close()
+	if s.lister, err = link.AttachIter(link.IterOptions{Program: s.list, Map: histories}); err != nil {
+		return nil, errors.Join(unavailable(err), s.Close())
+	}
+	return s, nil
+}
+
+// Close ends this process's own sensor, or lets go of a pinned one.
+func (s *Sensor) Close() error {
+	var errs []error
+	if s.lister != nil {
+		errs = append(errs, s.lister.Close())
+	}
+	if s.list != nil {
+		errs = append(errs, s.list.Close())
+	}
+	errs = append(errs, s.set.close())
+	return errors.Join(errs...)
+}
+
+// Pinned reports whether it goes on after Close.
+func (s *Sensor) Pinned() bool { return s.dir != "" }
+
+// Histories is the map that programs which include bpf/history.h read. It is the
+// Sensor's, and gone after Close.
+func (s *Sensor) Histories() *ebpf.Map { return s.set.maps[traceMapHistories] }
+
+// History calls each for every connection that the sensor knows, in all network
+// namespaces, with a descriptor or without; in no order. The record is only valid
+// during the call. An error of each ends it and is returned as it is.
+func (s *Sensor) History(each func(*Record) error) error {
+	in, err := s.lister.Open()
+	if err != nil {
+		return fmt.Errorf("read the sensor's histories: %w", err)
+	}
+	defer in.Close()
+	return readRecords(in, each)
+}
+
+// bufferPages is what the kernel fills before it copies (bpf_seq_read()).
+const bufferPages = 8
+
+func readRecords(in io.Reader, each func(*Record) error) error {
+	buf := make([]byte, bufferPages*os.Getpagesize())
+	var r Record
+	held := 0
+	for {
+		n, err := in.Read(buf[held:])
+		held += n
+		done := 0
+		for ; held-done >= sizeListed; done += sizeListed {
+			if err := decodeRecord(buf[done:done+sizeListed], &r); err != nil {
+				return fmt.Errorf("read the sensor's histories: %w", err)
+			}
+			if err := each(&r); err != nil {
+				return err
+			}
+		}
+		held = copy(buf, buf[done:held])
+		switch {
+		case errors.Is(err, io.EOF) && held > 0:
+			return fmt.Errorf("read the sensor's histories: %w", io.ErrUnexpectedEOF)
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+		case err != nil:
+			return fmt.Errorf("read the sensor's histories: %w", err)
+		}
+	}
+}
+
+// ErrNoStack says that a stack is not kept any more: others took its place.
+var ErrNoStack = errors.New("the sensor has no such stack, or no longer")
+
+// Stack returns the stack of an id that a History or an Event names.
+func (s *Sensor) Stack(id uint32) (*Stack, error) {
+	b, err := s.set.maps[traceMapStacks].LookupBytes(id)
+	if err != nil {
+		return nil, fmt.Errorf("read stack %d: %w", id, err)
+	}
+	if id == 0 || b == nil {
+		return nil, ErrNoStack
+	}
+	return decodeStack(b)
+}
+
+// BootTime is what Moments count from: the wall clock's time of the boot, as far
+// as the wall clock is right now.
+func BootTime() time.Time {
+	now := time.Now()
+	return now.Add(-time.Duration(clock(unix.CLOCK_BOOTTIME)) * time.Microsecond)
+}
