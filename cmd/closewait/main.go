@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime/debug"
 
+	"github.com/closewait/closewait/internal/lab"
 	"github.com/closewait/closewait/internal/misbehave"
 )
 
@@ -21,6 +22,7 @@ const gcPercent = 1600
 
 func main() {
 	misbehave.Child() // the demo's programs are this binary, started again
+	lab.Child()       // and so are the lab's applications
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}

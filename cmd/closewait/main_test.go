@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/closewait/closewait/internal/misbehave"
 	"github.com/closewait/closewait/internal/observe"
 	"github.com/closewait/closewait/tcp"
 )
@@ -23,6 +24,8 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	misbehave.Child() // the programs that misbehave are this binary, started again
+	playPart()
 	flag.Parse()
 	os.Exit(buildAndRun(m))
 }

@@ -1,18 +1,13 @@
 package main
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/closewait/closewait/internal/report"
 	"github.com/closewait/closewait/internal/sim"
-	"github.com/closewait/closewait/model"
 	"github.com/closewait/closewait/scenario"
 )
 
@@ -79,21 +74,10 @@ func (m *modelClaims) run() error {
 	if err != nil {
 		return fmt.Errorf("write the table: %w", err)
 	}
-	if failed(table) {
+	if anyFailed(table) {
 		return errUnexpected
 	}
 	return nil
-}
-
-func failed(c *report.Claims) bool {
-	for _, r := range slices.Concat(c.Rows, c.Corrections) {
-		for _, cell := range r.Cells {
-			if cell.Verdict == report.VerdictFailed {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // claimsOn plays every story on the model of every stack.
@@ -102,88 +86,15 @@ func claimsOn(names []string) (*report.Claims, error) {
 	if err != nil {
 		return nil, err
 	}
-	table := &report.Claims{Columns: names}
-	for _, s := range stories {
-		cells := make([]report.ClaimCell, len(names))
-		for i, name := range names {
-			p, err := profileNamed(name)
-			if err != nil {
-				return nil, err
-			}
-			if cells[i], err = cellOf(s, p); err != nil {
-				return nil, err
-			}
+	return tableOf(stories, names, func(s *scenario.Story, column int) (report.ClaimCell, error) {
+		p, err := profileNamed(names[column])
+		if err != nil {
+			return report.ClaimCell{}, err
 		}
-		for _, c := range s.Claims {
-			rows := &table.Rows
-			if c.Correction {
-				rows = &table.Corrections
-			}
-			addClaim(rows, c, cells)
+		if !s.About(p.Name) {
+			return report.ClaimCell{Column: p.Name, Stories: []string{}}, nil
 		}
-	}
-	byNumber := func(a, b report.ClaimRow) int { return cmp.Compare(numberOf(a.ID), numberOf(b.ID)) }
-	slices.SortStableFunc(table.Rows, byNumber)
-	slices.SortStableFunc(table.Corrections, byNumber)
-	return table, nil
-}
-
-// numberOf is the 8 of C8.
-func numberOf(id string) int {
-	n, err := strconv.Atoi(strings.TrimPrefix(id, "C"))
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
-// cellOf plays a story on one stack.
-func cellOf(s *scenario.Story, p model.Profile) (report.ClaimCell, error) {
-	cell := report.ClaimCell{Column: p.Name, Stories: []string{}}
-	if !s.About(p.Name) {
-		return cell, nil
-	}
-	cell.Stories = append(cell.Stories, strings.TrimSuffix(s.File, ".story"))
-	r, err := sim.Play(s, p)
-	if errors.Is(err, scenario.ErrUnsupported) {
-		return cell, nil
-	}
-	if err != nil {
-		return cell, err
-	}
-	v, _ := s.VerdictFor(r.Names...)
-	cell.Verdict, cell.Because = v.Holding.String(), v.Because
-	for _, f := range r.Failures {
-		cell.Verdict = report.VerdictFailed
-		cell.Failures = append(cell.Failures, f.Error())
-	}
-	return cell, nil
-}
-
-// addClaim adds what one story shows to the row of its claim. A correction has
-// a row for each of its sentences.
-func addClaim(rows *[]report.ClaimRow, c scenario.Claim, cells []report.ClaimCell) {
-	at := slices.IndexFunc(*rows, func(r report.ClaimRow) bool { return r.ID == c.ID && (!c.Correction || r.Text == c.Text) })
-	if at < 0 {
-		*rows = append(*rows, report.ClaimRow{ID: c.ID, Text: c.Text, Cells: slices.Clone(cells)})
-		return
-	}
-	row := &(*rows)[at]
-	for i := range row.Cells {
-		row.Cells[i] = joined(row.Cells[i], cells[i])
-	}
-}
-
-// joined is one cell of what two stories show. The second decides where it says
-// more: it failed, or it is about this stack in particular.
-func joined(a, b report.ClaimCell) report.ClaimCell {
-	if b.Verdict == "" {
-		return a
-	}
-	stories := slices.Concat(a.Stories, b.Stories)
-	if a.Verdict != report.VerdictFailed && (a.Verdict == "" || b.Because != "" || b.Verdict == report.VerdictFailed) {
-		a = b
-	}
-	a.Stories = stories
-	return a
+		r, err := sim.Play(s, p)
+		return cellOf(p.Name, s, r, err)
+	})
 }

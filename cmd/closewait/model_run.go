@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -96,7 +94,7 @@ func isFile(name string) bool {
 }
 
 func (m *modelRun) run(name string) error {
-	src, file, also, err := m.read(name)
+	src, file, also, err := m.story(name)
 	if err != nil {
 		return err
 	}
@@ -127,34 +125,6 @@ func (m *modelRun) run(name string) error {
 		return errUnexpected
 	}
 	return nil
-}
-
-// maxStory is more than any story that parses.
-const maxStory = 2 << 20
-
-// read finds a story: a file, or else one that comes with the program; also says
-// which others there are, where a claim was asked for.
-func (m *modelRun) read(name string) (src []byte, file, also string, err error) {
-	if name == "-" {
-		src, err = io.ReadAll(io.LimitReader(m.in, maxStory))
-		if err != nil {
-			return nil, "", "", fmt.Errorf("read the story: %w", err)
-		}
-		return src, "standard input", "", nil
-	}
-	f, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		s, err := libraryStoryNamed(name)
-		return s.src, s.name + ".story", s.also(), err
-	}
-	if err != nil {
-		return nil, "", "", fmt.Errorf("read the story: %w", err)
-	}
-	defer f.Close()
-	if src, err = io.ReadAll(io.LimitReader(f, maxStory)); err != nil {
-		return nil, "", "", fmt.Errorf("read the story: %w", err)
-	}
-	return src, name, "", nil
 }
 
 // profileFor is the profile asked for, or the story's first.

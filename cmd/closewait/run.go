@@ -37,6 +37,15 @@ type interruptedError struct{ text string }
 
 func (e *interruptedError) Error() string { return "interrupted: " + e.text }
 
+// statusError ends closewait with a status of the command's choice; an empty text
+// has been told already.
+type statusError struct {
+	status int
+	text   string
+}
+
+func (e *statusError) Error() string { return e.text }
+
 func isInterrupted(err error) bool {
 	_, ok := errors.AsType[*interruptedError](err)
 	return ok
@@ -67,6 +76,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 // exit says what went wrong and chooses the status.
 func (e *env) exit(err error) int {
 	usage, wrong := errors.AsType[*usageError](err)
+	chosen, isChosen := errors.AsType[*statusError](err)
 	switch {
 	case err == nil:
 		return exitOK
@@ -75,6 +85,11 @@ func (e *env) exit(err error) int {
 	case errors.Is(err, syscall.EPIPE):
 		// The reader of our output has seen enough (closewait | head).
 		return exitOK
+	case isChosen:
+		if chosen.text != "" {
+			e.complain(chosen.text)
+		}
+		return chosen.status
 	case isInterrupted(err):
 		e.complain(err.Error())
 		return exitInterrupted

@@ -2,7 +2,11 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -83,4 +87,32 @@ func storiesLike(typed string) []string {
 		names = append(names, r.name)
 	}
 	return names
+}
+
+// maxStory is more than any story that parses.
+const maxStory = 2 << 20
+
+// story finds a story: a file, or else one that comes with the program; also says
+// which others there are, where a claim was asked for.
+func (e *env) story(name string) (src []byte, file, also string, err error) {
+	if name == "-" {
+		src, err = io.ReadAll(io.LimitReader(e.in, maxStory))
+		if err != nil {
+			return nil, "", "", fmt.Errorf("read the story: %w", err)
+		}
+		return src, "standard input", "", nil
+	}
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		s, err := libraryStoryNamed(name)
+		return s.src, s.name + ".story", s.also(), err
+	}
+	if err != nil {
+		return nil, "", "", fmt.Errorf("read the story: %w", err)
+	}
+	defer f.Close()
+	if src, err = io.ReadAll(io.LimitReader(f, maxStory)); err != nil {
+		return nil, "", "", fmt.Errorf("read the story: %w", err)
+	}
+	return src, name, "", nil
 }

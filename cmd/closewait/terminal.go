@@ -91,3 +91,29 @@ func (t terminal) progress(delay time.Duration, text string) (done func()) {
 		<-stopped
 	}
 }
+
+// counting is progress whose text changes.
+func (t terminal) counting(text func() string) (done func()) {
+	if !t.is() || t.dumb() {
+		return func() {}
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			fmt.Fprint(t.w, "\r"+text()+"\x1b[K")
+			select {
+			case <-stop:
+				fmt.Fprint(t.w, "\r\x1b[K")
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return func() {
+		close(stop)
+		<-stopped
+	}
+}

@@ -51,6 +51,8 @@ type Arrow struct {
 	Lost    bool
 	// Copies: how many more of it the link made.
 	Copies int
+	// Bare: that it was sent is known, and its numbers are not.
+	Bare bool
 }
 
 // text is what the remark says.
@@ -86,6 +88,10 @@ func labels(rungs []Rung, most int) []string {
 			continue
 		}
 		s := a.Segment
+		if a.Bare {
+			out[i] = a.brief()
+			continue
+		}
 		// A RST has another host's idea of the number, if it is an answer.
 		if !known[a.From] && !s.Has(tcp.RST) || s.Has(tcp.SYN) {
 			first[a.From], known[a.From] = s.Seq, true

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"net/netip"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closewait/closewait/internal/privilege"
+	"github.com/closewait/closewait/internal/remedy"
+)
+
+// A namespace that nothing keeps but a socket is reached through the socket.
+func TestFixReachesANamespaceThatOnlyASocketKeeps(t *testing.T) {
+	privilege.Need(t, "a network namespace of its own")
+	made := make(chan [2]int, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		fds, err := strayPair()
+		if err != nil {
+			t.Error(err)
+		}
+		made <- fds
+	}()
+	fds := <-made
+	defer unix.Close(fds[0])
+	defer unix.Close(fds[1])
+	must(t, unix.Shutdown(fds[1], unix.SHUT_WR))
+	must(t, wait(t.Context(), 1200*time.Millisecond))
+	prev, cur := twoLooks(t)
+	name, err := unix.Getsockname(fds[0])
+	must(t, err)
+	from := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(name.(*unix.SockaddrInet4).Port))
+	plan := planOf(prev, cur, from, remedy.Options{Degree: remedy.Destroy})
+	if plan.Acts() != 1 {
+		t.Fatalf("%d acts are planned: %s", plan.Acts(), whys(plan))
+	}
+	if done := carryOut(t, plan, time.Second); done.Counts[remedy.DidEnd] != 1 {
+		t.Errorf("outcomes %v: %s", done.Counts, done.Results[0].Why)
+	}
+}
+
+// strayPair connects two sockets in a new namespace, in which it leaves the thread.
+func strayPair() (fds [2]int, err error) {
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return fds, err
+	}
+	if err := loopbackUp(); err != nil {
+		return fds, err
+	}
+	tcp4 := func() int {
+		fd, failed := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		err = errors.Join(err, failed)
+		return fd
+	}
+	l, c := tcp4(), tcp4()
+	defer unix.Close(l)
+	err = errors.Join(err, unix.Bind(l, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(l, 1))
+	if err != nil {
+		return fds, err
+	}
+	at, err := unix.Getsockname(l)
+	if err == nil {
+		err = unix.Connect(c, at)
+	}
+	if err != nil {
+		return fds, err
+	}
+	s, _, err := unix.Accept4(l, unix.SOCK_CLOEXEC)
+	return [2]int{c, s}, err
+}
