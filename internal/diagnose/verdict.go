@@ -129,7 +129,7 @@ func closeWaitCause(v *view, s *observe.Socket, d *verdict) (Cause, bool) {
 	if used, certain := stillSending(v, s, d); used {
 		return HalfCloseInUse, certain
 	}
-	return unreadCause(v, s, d)
+	return unreadCause(s, d)
 }
 
 // blocked: the peer does not take what is queued. Data that was sent within the
@@ -236,12 +236,12 @@ func stillSending(v *view, s *observe.Socket, d *verdict) (used, certain bool) {
 }
 
 // unreadCause decides by what waits in the receive queue.
-func unreadCause(v *view, s *observe.Socket, d *verdict) (Cause, bool) {
+func unreadCause(s *observe.Socket, d *verdict) (Cause, bool) {
 	switch s.RecvQ {
 	case 0:
 		// The last read may have stepped over the FIN together with data, so this
 		// does not prove that a read returned zero.
-		return EOFIgnored, toldAndKept(v, s, d)
+		return EOFIgnored, toldAndKept(s, d)
 	case 1:
 		return EOFUnread, true
 	}
@@ -269,7 +269,7 @@ func unreadCause(v *view, s *observe.Socket, d *verdict) (Cause, bool) {
 // toldAndKept: the sensor saw a read return zero, and nobody waits for an answer
 // any more. A client may have asked, half-closed, and wait for a slow one: what was
 // read and not answered yet is never certain.
-func toldAndKept(v *view, s *observe.Socket, d *verdict) bool {
+func toldAndKept(s *observe.Socket, d *verdict) bool {
 	h := s.History
 	if h == nil || h.Zero.IsZero() {
 		return false
