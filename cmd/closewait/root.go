@@ -30,7 +30,7 @@ Called without a command it does what "closewait scan" does.` + statusHelp
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{err, cmd.CommandPath()}
 	})
-	root.AddCommand(newScan(e, "scan"), newRun(e), newExplain(e), newFix(e), newGuard(e), newDemo(e), newModel(e), newLab(e), newSensor(e), newVersion(e))
+	root.AddCommand(newScan(e, "scan"), newRun(e), newWatch(e), newExplain(e), newFix(e), newGuard(e), newDemo(e), newModel(e), newLab(e), newSensor(e), newVersion(e))
 	return root
 }
 

@@ -87,7 +87,7 @@ var importRules = []importRule{
 		why: "a watch compares looks: cmd takes them, and hands in what the sensor tells as plain data"},
 	{in: "internal/watch", not: impure, but: "net/netip",
 		why: "time comes with each look, so that recorded ones tell the same events on any system"},
-	{in: "internal/watch/live", not: "this-module", but: "internal/watch internal/diagnose internal/report",
+	{in: "internal/watch/live", not: "this-module", but: "internal/watch internal/diagnose internal/observe internal/report",
 		why: "the live view draws what a watch has found"},
 	{in: "...", except: "internal/watch/live", not: "charm.land/... github.com/charmbracelet/colorprofile github.com/charmbracelet/ultraviolet",
 		why: "these would run tmux from PATH to ask for colours, if asked to: one room sees to it that they are not"},
