@@ -72,7 +72,7 @@ wrong command line, 3 when there can be no lab here.`,
 	fs.Var(&l.color, "color", "when to use colour (auto: on a terminal, unless NO_COLOR is set)")
 	fs.Var(&l.width, "width", "columns to fit into (0: the terminal's, at most 100)")
 	complete(cmd, "color", l.color.allowed)
-	cmd.AddCommand(newLabRun(e), newLabLeak(e))
+	cmd.AddCommand(newLabRun(e), newLabDraw(e), newLabLeak(e))
 	return cmd
 }
 

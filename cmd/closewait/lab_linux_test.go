@@ -95,6 +95,12 @@ func TestLabRunsAStory(t *testing.T) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}
 	}
+	drawn := closewait(t, "lab", "draw", pcap).want(t, exitOK).out
+	for _, want := range []string{"SYN seq 0", "FIN|ACK seq 1 ack 1"} {
+		if !strings.Contains(drawn, want) {
+			t.Errorf("no %q in what is drawn from the capture:\n%s", want, drawn)
+		}
+	}
 	f, err := os.Open(pcap)
 	if err != nil {
 		t.Fatal(err)
@@ -188,6 +194,7 @@ func TestLabUsage(t *testing.T) {
 		{[]string{"lab", "leak"}, "takes one cause"},
 		{[]string{"lab", "run"}, "plays one story"},
 		{[]string{"lab", "run", "c1", "--engine", "bsd"}, "bsd"},
+		{[]string{"lab", "draw"}, "one capture"},
 		{[]string{"lab", "run", "c1", "--engine", "model", "--pcap", "x"}, "needs --engine linux"},
 	} {
 		if r := closewait(t, row.args...).want(t, exitUsage); !strings.Contains(r.err, row.want) {

@@ -75,7 +75,7 @@ func TestRunUsage(t *testing.T) {
 		"run":                      "run needs a command",
 		"run --grace 1 -- true":    "use a number and a unit",
 		"run --max-stuck x -- y":   "--max-stuck",
-		"run --witness magic -- y": "use auto, poll or trace",
+		"run --witness magic -- y": "use auto, sensor, poll or trace",
 	} {
 		if r := closewait(t, strings.Fields(args)...).want(t, exitUsage); !strings.Contains(r.err, want) {
 			t.Errorf("%s: %q, want %q", args, r.err, want)

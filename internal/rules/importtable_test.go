@@ -111,6 +111,8 @@ var importRules = []importRule{
 		why: "a stack to play stories on is no part of what looks at hosts"},
 	{in: "internal/lab/agree", not: "this-module", but: "internal/lab internal/sim model scenario tcp",
 		why: "here the model and the kernel are held against each other, and nothing else has a say in it"},
+	{in: "internal/capture", not: "this-module", but: "tcp",
+		why: "a capture is read as it is, whoever took it, and whatever is made of it"},
 	{in: "internal/misbehave", not: "this-module", but: "tcp",
 		why: "programs that misbehave are evidence: the tool that judges them has no part in them"},
 	{in: "internal/demo", not: "this-module",
