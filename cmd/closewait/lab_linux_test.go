@@ -54,10 +54,11 @@ func TestLabShowsEveryClaim(t *testing.T) {
 	}
 }
 
-// statements is a page without its diagrams, whose times are of one run, and
-// without the kernel's version.
+// statements is a page without its diagrams and what was shortened for them, whose
+// times are of one run, and without the kernel's version.
 func statements(page []byte) string {
 	text := regexp.MustCompile("(?s)\n```\n.*?\n```\n").ReplaceAllString(string(page), "\n(diagram)\n")
+	text = regexp.MustCompile("(?s)\nShortened: .*?\n(\n|$)").ReplaceAllString(text, "\n")
 	text = strings.Join(strings.Fields(text), " ")
 	return regexp.MustCompile(`Linux [0-9.]+`).ReplaceAllString(text, "Linux")
 }

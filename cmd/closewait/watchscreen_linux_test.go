@@ -252,7 +252,10 @@ func TestWatchScreenWithoutStandardInput(t *testing.T) {
 
 // A terminal that takes no escape sequences gets events.
 func TestWatchOnADumbTerminalPrintsEvents(t *testing.T) {
-	text := onTerminal(t, 100, "TERM=dumb", "watch", "--for", "300ms", "--sensor", "never", "--port", "1").end(exitOK)
+	s := onTerminal(t, 100, "TERM=dumb", "watch", "--interval", "200ms", "--sensor", "never", "--port", "1")
+	s.await("began")
+	must(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	text := s.end(exitOK)
 	if !strings.Contains(text, "began") || strings.Contains(text, "\x1b") {
 		t.Errorf("%q", text)
 	}
@@ -270,8 +273,9 @@ func TestWatchExecutesNothing(t *testing.T) {
 	t.Setenv("TMUX", "/tmp/tmux-0/default,1,0")
 	t.Setenv("TTY_FORCE", "1")
 	for _, term := range []string{"TERM=tmux-256color", "TERM=xterm"} {
-		s := onTerminal(t, 100, term, "watch", "--for", "1s", "--interval", "200ms", "--port", "1")
+		s := onTerminal(t, 100, term, "watch", "--interval", "200ms", "--port", "1")
 		s.await("STUCK")
+		must(t, s.cmd.Process.Signal(syscall.SIGTERM))
 		s.end(exitOK)
 	}
 	if text, err := os.ReadFile(ran); err == nil {
