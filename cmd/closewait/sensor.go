@@ -9,6 +9,7 @@ type sensorCommand struct {
 	*env
 	json    bool
 	measure length
+	pin     string
 }
 
 func newSensor(e *env) *cobra.Command {
@@ -50,6 +51,7 @@ Exit status: 0 when a sensor runs, 1 when none does, 3 when that could not be to
 	}
 	status.Flags().BoolVar(&s.json, "json", false, "write it as JSON")
 	status.Flags().Var(&s.measure, "measure", "for how long to measure what it costs (0: not at all)")
+	cmd.PersistentFlags().StringVar(&s.pin, "pin", "", "the `folder` of the BPF filesystem to pin it in (if not given: /sys/fs/bpf/closewait, where the other commands look)")
 	cmd.AddCommand(start, stop, status)
 	return cmd
 }

@@ -17,7 +17,7 @@ const (
 )
 
 func (s *sensorCommand) start() error {
-	err := sensor.Start("")
+	err := sensor.Start(s.pin)
 	if errors.Is(err, sensor.ErrRunning) {
 		fmt.Fprintln(s.out.w, "A sensor is running already: closewait sensor status says since when.")
 		return nil
@@ -31,7 +31,7 @@ func (s *sensorCommand) start() error {
 }
 
 func (s *sensorCommand) stop() error {
-	err := sensor.Stop("")
+	err := sensor.Stop(s.pin)
 	if errors.Is(err, sensor.ErrNotRunning) {
 		fmt.Fprintln(s.out.w, "No sensor is running.")
 		return nil
@@ -63,7 +63,7 @@ type programReport struct {
 }
 
 func (s *sensorCommand) status(ctx context.Context) error {
-	x, err := sensor.Open("")
+	x, err := sensor.Open(s.pin)
 	if errors.Is(err, sensor.ErrNotRunning) {
 		return s.none()
 	}
