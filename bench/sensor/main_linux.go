@@ -144,6 +144,9 @@ func measure(ctx context.Context, o options, progress io.Writer) (r *result, err
 	if r.Programs, r.PerConnection, r.PerRecv, err = cost(m, o.each*3); err != nil {
 		return nil, err
 	}
+	if r.Measuring, err = measuring(m, o.each*3); err != nil {
+		return nil, err
+	}
 	if r.Memory, err = memory(m, o.held); err != nil {
 		return nil, err
 	}

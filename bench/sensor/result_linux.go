@@ -18,6 +18,7 @@ type result struct {
 	Programs      []program `json:"programs"`
 	PerConnection float64   `json:"ns_per_connection"`
 	PerRecv       float64   `json:"ns_per_recv"`
+	Measuring     float64   `json:"measuring_ns_per_run"`
 	Memory        footprint `json:"memory"`
 	Bounds        []bound   `json:"bounds"`
 }
@@ -127,6 +128,16 @@ func judge(r *result) []bound {
 	return out
 }
 
+// runsPerRecv is how many of the programs' runs a recv has.
+func runsPerRecv(r *result) (runs float64) {
+	for _, p := range r.Programs {
+		if p.Traffic == messages {
+			runs += p.PerOp / 2 // one recv at each end
+		}
+	}
+	return runs
+}
+
 // table writes a result for people.
 func table(out io.Writer, r *result) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -142,6 +153,8 @@ func table(out io.Writer, r *result) error {
 		}
 	}
 	fmt.Fprintf(w, "\nby the kernel's count: %.0f ns a connection (both ends), %.0f ns a recv\n", r.PerConnection, r.PerRecv)
+	fmt.Fprintf(w, "in each run: %.0f ns of measuring, by a program that does nothing; a recv without that: %.0f ns\n",
+		r.Measuring, r.PerRecv-runsPerRecv(r)*r.Measuring)
 	fmt.Fprintf(w, "memory: %.0f bytes a tracked socket (%d sockets), %.1f MiB of maps\n", r.Memory.Each, r.Memory.Sockets, float64(r.Memory.Maps)/(1<<20))
 	if len(r.Bounds) > 0 {
 		fmt.Fprintln(w, "\nbound\tat most\tmeasured\t")

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -151,17 +152,26 @@ func (x *Sensing) stack(id uint32) int {
 // the ticks of /proc.
 func asked(s *sensor.Stack) symbols.Stack {
 	const tick = 10 * time.Millisecond
-	return symbols.Stack{PID: int(s.PID), Started: uint64(s.Started / tick), Addrs: s.Frames, Hidden: s.Hidden}
+	return symbols.Stack{
+		PID: int(s.PID), Started: uint64(s.Started / tick), Addrs: s.Frames, Hidden: s.Hidden, Creators: s.Creators,
+	}
 }
+
+// createdBy is the note of a frame that is not on the stack: its go statement began
+// the goroutine, where the stack ends.
+const createdBy = "the goroutine was created by it"
 
 func named(frames []symbols.Frame) []observe.Frame {
 	out := make([]observe.Frame, len(frames))
 	code := symbols.Code(frames)
 	for i, f := range frames {
 		out[i] = observe.Frame{Function: f.Function, File: f.File, Line: f.Line, Module: f.Module, Offset: f.Offset, Note: f.Note}
+		if f.Role == symbols.Creator && f.Note == "" {
+			out[i].Note = createdBy
+		}
 		for _, c := range code {
 			if c.Addr == f.Addr && c.Function == f.Function && c.Inlined == f.Inlined {
-				out[i].Tells, out[i].Note = true, c.Note
+				out[i].Tells, out[i].Note = true, cmp.Or(c.Note, out[i].Note)
 			}
 		}
 	}

@@ -32,7 +32,7 @@
 // leaves out a second call of it from an interrupt there: Status counts them
 // (Skipped), with everything else that could not be kept.
 //
-// Cost: see bench/sensor.
+// Cost: see docs/bench-sensor.md.
 //
 // Privileges: CAP_BPF and CAP_PERFMON in the initial user namespace; to pin, write
 // access to a BPF filesystem; for Cost, CAP_SYS_ADMIN. Kernel: 5.15 or newer, 64-bit

@@ -192,6 +192,7 @@ func TestWithoutSockRecvLengthOnlySplicesAreSeenToReadZero(t *testing.T) {
 }
 
 func TestWithoutTheStatesThereIsNoSensor(t *testing.T) {
+	privilege.Need(t, "what is said where the kernel lacks a tracepoint")
 	_, err := own(func(string) (bool, error) { return false, nil })
 	var lack *UnavailableError
 	if !errors.As(err, &lack) || lack.Lack == LackPrivilege {

@@ -113,7 +113,7 @@ func TestEveryMemberIsDecoded(t *testing.T) {
 // What an older or a newer closewait has pinned is told by the number alone, so a
 // layout that changed has a new one: raise it, and write the new sum here.
 func TestALayoutHasItsNumber(t *testing.T) {
-	const number, sum = 1, 0xebbf9559f4b308cf
+	const number, sum = 2, 0xdce03aafa74f5763
 	digest := fnv.New64a()
 	for _, name := range []string{"history", "event", "stack", "tally", "control", "place"} {
 		describe(digest, described(t, name))

@@ -15,7 +15,7 @@ import (
 
 // layout numbers the pinned maps' contents: a change of any of their structs
 // gets a new one. TestALayoutHasItsNumber tells when.
-const layout = 1
+const layout = 2
 
 // set is what is loaded, by the names of bpf/sensor.bpf.c.
 type set struct {

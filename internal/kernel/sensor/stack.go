@@ -18,6 +18,9 @@ type Stack struct {
 	// first and the second, because its callee (a system call wrapper) makes no
 	// frame; 0 if there is none to be found.
 	Hidden uint64
+	// Creators are words among which the return address is of the go statement that
+	// began the goroutine; none of a program that is not Go's.
+	Creators []uint64
 	// Frames are at most 64. A program built without frame pointers loses its own
 	// beyond the first ones.
 	Frames []uint64
@@ -25,7 +28,7 @@ type Stack struct {
 
 // Sizes of struct stack.
 const (
-	sizeStackHeader = 48
+	sizeStackHeader = 56
 	mostFrames      = 64
 	sizeStack       = sizeStackHeader + mostFrames*8
 )
@@ -38,17 +41,20 @@ func decodeStack(b []byte) (*Stack, error) {
 		return nil, fmt.Errorf("a stack of %d bytes, want %d", len(b), sizeStack)
 	}
 	le := binary.LittleEndian
-	count := le.Uint32(b[28:])
+	count := le.Uint32(b[36:])
 	if count > mostFrames {
 		return nil, fmt.Errorf("a stack of %d frames, %d is the most", count, mostFrames)
 	}
 	s := &Stack{
 		Started: time.Duration(le.Uint64(b[8:])) * tick, Hidden: le.Uint64(b[16:]),
-		PID: int32(le.Uint32(b[24:])), Comm: text(b[32:48]),
+		PID: int32(le.Uint32(b[32:])), Comm: text(b[40:56]),
 		Frames: make([]uint64, count),
 	}
 	for i := range s.Frames {
 		s.Frames[i] = le.Uint64(b[sizeStackHeader+8*i:])
+	}
+	if creator := le.Uint64(b[24:]); creator != 0 {
+		s.Creators = []uint64{creator}
 	}
 	return s, nil
 }

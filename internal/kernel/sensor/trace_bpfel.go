@@ -45,19 +45,20 @@ type traceScratch struct {
 	Busy   uint64
 	Base   uint64
 	Span   uint64
-	Window [64]uint64
+	Window [256]uint64
 	Stack  traceStack
 }
 
 type traceStack struct {
-	_      structs.HostLayout
-	Hash   uint64
-	Start  uint64
-	Hidden uint64
-	Tgid   uint32
-	Count  uint32
-	Comm   [16]int8
-	Frames [64]uint64
+	_       structs.HostLayout
+	Hash    uint64
+	Start   uint64
+	Hidden  uint64
+	Creator uint64
+	Tgid    uint32
+	Count   uint32
+	Comm    [16]int8
+	Frames  [64]uint64
 }
 
 type traceTally struct {

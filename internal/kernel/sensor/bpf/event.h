@@ -90,8 +90,10 @@ INLINE bool wanted(u8 kind, u64 half_us)
 {
 	struct control *c = settings();
 
-	return c && (wants(&c->places[0], kind, half_us) || wants(&c->places[1], kind, half_us) ||
-		     wants(&c->places[2], kind, half_us) || wants(&c->places[3], kind, half_us));
+	if (!c || !((c->places[0].mask | c->places[1].mask | c->places[2].mask | c->places[3].mask) >> kind & 1))
+		return false;
+	return wants(&c->places[0], kind, half_us) || wants(&c->places[1], kind, half_us) ||
+	       wants(&c->places[2], kind, half_us) || wants(&c->places[3], kind, half_us);
 }
 
 #define ENOENT 2

@@ -118,23 +118,23 @@ INLINE void fill_event(struct event *e, struct sock *sk, struct history *h)
 	e->remote[3] = skc->skc_v6_daddr.in6_u.u6_addr32[3];
 }
 
-/* Tells the readers. The state is the caller's to say: inet_sock_set_state comes
- * before it is set. tgid is who did it, and then the current task. */
+/* The state is the caller's to say: inet_sock_set_state comes before it is set. tgid
+ * is who did it, and then the current task. */
+static APART void tell(void *ctx, struct sock *sk, struct history *h, u64 now, u64 what)
+{
+	struct event e = {.kind = what, .state = what >> 8, .tgid = what >> 32, .time = now * 1000};
+
+	fill_event(&e, sk, h);
+	if (e.tgid)
+		bpf_get_current_comm(e.comm, sizeof(e.comm));
+	send(ctx, &e, half_us(h, now));
+}
+
+/* Tells the readers. */
 INLINE void report(void *ctx, struct sock *sk, struct history *h, u8 kind, u8 state, u64 now, u32 tgid)
 {
-	u64 half = half_us(h, now);
-	struct event e = {};
-
-	if (!wanted(kind, half))
-		return;
-	fill_event(&e, sk, h);
-	e.kind = kind;
-	e.state = state;
-	e.time = now * 1000;
-	e.tgid = tgid;
-	if (tgid)
-		bpf_get_current_comm(e.comm, sizeof(e.comm));
-	send(ctx, &e, half);
+	if (wanted(kind, half_us(h, now)))
+		tell(ctx, sk, h, now, kind | state << 8 | (u64)tgid << 32);
 }
 
 INLINE u32 current_tgid(void) { return bpf_get_current_pid_tgid() >> 32; }

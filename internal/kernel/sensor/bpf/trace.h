@@ -30,6 +30,9 @@ static struct pt_regs *(*const bpf_task_pt_regs)(struct task_struct *task) = (vo
 #define BPF_MAP_TYPE_PERCPU_ARRAY 6
 #define BPF_MAP_TYPE_LRU_HASH 9
 
+/* A subprogram of its own. */
+#define APART __attribute__((noinline))
+
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
@@ -69,7 +72,7 @@ struct task_struct___trace {
 
 /* x86. */
 struct pt_regs {
-	unsigned long orig_ax, dx, si, sp, bp, ip;
+	unsigned long orig_ax, dx, si, sp, bp, ip, r14;
 };
 
 /* arm64: the first member of its struct pt_regs, and what follows. */
