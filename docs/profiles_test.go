@@ -30,7 +30,7 @@ Sources, are those stacks' own. All else there is RFC 9293's, and may not be the
 
 Enumerations are shortened. *Starts*: never, on close(), once reading is closed, always. *Expiry*:
 silent, RST, RST|ACK. *RepeatedSYN*: to LISTEN, the SYN|ACK again if the SYN is the same, or for
-any. Errors: reset is ECONNRESET, pipe is EPIPE.
+any. Errors: reset is ECONNRESET, pipe is EPIPE, again is EAGAIN, avail is EADDRNOTAVAIL.
 `
 
 // The table of profiles is what the code says, and every value that a stack sets
@@ -90,7 +90,7 @@ func short(t *testing.T, v any) string {
 	case model.Time:
 		out = shortTime(time.Duration(v))
 	case model.Errno:
-		out = map[model.Errno]string{model.OK: "·", model.ECONNRESET: "reset", model.EPIPE: "pipe"}[v]
+		out = map[model.Errno]string{model.OK: "·", model.ECONNRESET: "reset", model.EPIPE: "pipe", model.EAGAIN: "again", model.EADDRNOTAVAIL: "avail"}[v]
 	case model.Start:
 		out = [...]string{"never", "close", "reading", "always"}[v]
 	case model.Expiry:

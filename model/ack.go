@@ -19,6 +19,8 @@ func (s *step) arriveAck(seg *tcp.Segment) bool {
 	}
 	if seg.Ack.After(c.una) {
 		s.acked(seg.Ack)
+	} else if s.skips(seg) {
+		s.repair()
 	}
 	if !seg.Ack.Before(c.una) {
 		s.updateWindow(seg)

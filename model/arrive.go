@@ -89,7 +89,7 @@ func (s *step) checkSequence(seg *tcp.Segment) bool {
 	// "If the RCV.WND is zero, no segments will be acceptable, but special
 	// allowance should be made to accept valid ACKs": take the ACK and no more.
 	special := c.RcvWnd() == 0 && seg.Seq == c.rcvNxt
-	old := s.p.OldAckCounts && !seg.End().After(c.rcvNxt)
+	old := s.p.OldAckCounts && !seg.End().After(c.rcvNxt) || s.p.LeftEdge && seg.SeqLen() > 0 && seg.End() == c.rcvNxt
 	if seg.Has(tcp.ACK) && !seg.Has(tcp.SYN) && (special || old) {
 		c.set(ackNow)
 		seg.Seq, seg.Len = c.rcvNxt, 0

@@ -79,6 +79,7 @@ const (
 	resent                       // what is outstanding has been retransmitted (Karn)
 	synAcked                     // our SYN has been acknowledged
 	tailing                      // sendAt is a tail probe
+	several                      // more than one segment went out since all was acknowledged
 )
 
 // NewConn returns a closed connection with the profile's defaults.
@@ -150,8 +151,11 @@ func (c Conn) Unread() uint32 {
 func (c Conn) RecvQ() uint32 { return uint32(c.rcvNxt - c.copied) }
 
 // SendQ is what tools show as Send-Q: what is written and not acknowledged, a
-// FIN counting as one.
+// FIN counting as one, and so does a SYN of a connect().
 func (c Conn) SendQ() uint32 {
+	if c.State() == tcp.SynReceived && c.has(passive) {
+		return 0 // a record in the SYN queue (Linux, inet_diag.c inet_req_diag_fill)
+	}
 	n := c.backlog()
 	if c.has(finQueued) && !c.has(finAcked) {
 		n++
@@ -227,6 +231,12 @@ func (c Conn) RTO() Time { return c.rto }
 
 // SRTT is the smoothed round-trip time; 0 before the first measurement.
 func (c Conn) SRTT() Time { return c.srtt }
+
+// Remnant reports whether a record is all that is left of the connection:
+// TIME-WAIT, or what FinWait2.Mini leaves of FIN-WAIT-2.
+func (c Conn) Remnant(p *Profile) bool {
+	return c.State() == tcp.TimeWait || c.mini(p)
+}
 
 // ReuseISS is the ISS for a connection that takes a TIME-WAIT's place: beyond
 // all that this one has used (RFC 9293 §3.4.1, RFC 1122 §4.2.2.13).

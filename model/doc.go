@@ -15,9 +15,9 @@
 // What is modelled is the life of a connection, from open to the last timer:
 // states, sequence numbers, windows, retransmission, keepalive, zero-window
 // probes, TIME-WAIT, and what read, write and close return. Data is a count of
-// octets. Not modelled: congestion control (a step sends at most
-// [MaxSegments], the rest follows at once by [Tick]), SACK, timestamps, urgent
-// data, path MTU, and options other than MSS.
+// octets. Not modelled: congestion control, but for the loss window (a step sends
+// at most [MaxSegments], the rest follows at once by [Tick]); timestamps, urgent
+// data, path MTU, and options other than MSS and one gap of SACK.
 //
 // The package needs no privileges and the standard library only; its values
 // are safe for concurrent use as any values are.

@@ -37,13 +37,15 @@ const (
 	EBADF
 	// EADDRINUSE: the local address, or the pair of addresses, is taken.
 	EADDRINUSE
+	// EADDRNOTAVAIL: connect() can not have the pair of addresses.
+	EADDRNOTAVAIL
 	// EOPNOTSUPP: the socket is not of the kind that the call needs.
 	EOPNOTSUPP
 )
 
 var errnoNames = [...]string{
 	"OK", "EAGAIN", "EINPROGRESS", "EALREADY", "EISCONN", "ENOTCONN", "ECONNREFUSED", "ECONNRESET",
-	"ECONNABORTED", "ETIMEDOUT", "EPIPE", "EINVAL", "EBADF", "EADDRINUSE", "EOPNOTSUPP",
+	"ECONNABORTED", "ETIMEDOUT", "EPIPE", "EINVAL", "EBADF", "EADDRINUSE", "EADDRNOTAVAIL", "EOPNOTSUPP",
 }
 
 // String returns the POSIX name, "ECONNRESET"; "OK" for success.

@@ -68,9 +68,10 @@ func (s *step) finWaitSpan() Time {
 // miniSocket reports whether all that is left of the connection is the record
 // that Linux keeps of an orphan in FIN-WAIT-2: it believes any RST in the window,
 // and answers a SYN there with one (tcp_minisocks.c tcp_timewait_state_process).
-func (s *step) miniSocket() bool {
-	c := s.c
-	return s.p.FinWait2.Mini > 0 && c.state == tcp.FinWait2 && c.has(detached) && c.waitAt != 0 && !c.has(miniWait)
+func (s *step) miniSocket() bool { return s.c.mini(s.p) }
+
+func (c *Conn) mini(p *Profile) bool {
+	return p.FinWait2.Mini > 0 && c.state == tcp.FinWait2 && c.has(detached) && c.waitAt != 0 && !c.has(miniWait)
 }
 
 // finWaitTimeout ends FIN-WAIT-2 by time. Whether the peer is told decides

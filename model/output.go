@@ -11,6 +11,9 @@ func (s *step) output() {
 		return
 	}
 	c.moreAt = 0
+	if s.p.LossWindow && c.has(resent) && c.una != c.nxt {
+		return
+	}
 	for s.pending() {
 		if s.fx.sent == MaxSegments {
 			c.moreAt = s.now
@@ -88,6 +91,9 @@ func (s *step) sendText(n uint32, fin bool) {
 		seg.Flags |= tcp.FIN
 		c.set(finSent)
 	}
+	if s.p.TailProbe && c.nxt != c.una {
+		c.set(several)
+	}
 	c.nxt = seg.End()
 	s.fx.add(seg)
 	s.time(c.nxt)
@@ -104,7 +110,37 @@ func (s *step) ackSegment() tcp.Segment {
 	s.offer()
 	c.clear(ackNow)
 	c.delayedAt = 0
-	return tcp.Segment{Seq: c.nxt, Ack: c.rcvNxt, Window: c.RcvWnd(), Flags: tcp.ACK}
+	return tcp.Segment{Seq: c.nxt, Ack: c.rcvNxt, Window: c.RcvWnd(), Flags: tcp.ACK, Sack: s.sack()}
+}
+
+// sack is how much is missing before what has come early; 0 is nothing, or not
+// to be told.
+func (s *step) sack() uint32 {
+	c := s.c
+	switch {
+	case !s.p.Sack:
+		return 0
+	case c.early[0] != (span{}):
+		return uint32(c.early[0].from - c.rcvNxt)
+	case c.has(finEarly):
+		return uint32(c.finSeq - c.rcvNxt)
+	}
+	return 0
+}
+
+// earlyEnd is where what has come early ends.
+func (s *step) earlyEnd() tcp.Seq {
+	c := s.c
+	end := c.rcvNxt
+	for _, piece := range c.early {
+		if piece != (span{}) {
+			end = piece.to
+		}
+	}
+	if c.has(finEarly) {
+		end = end.Max(c.finSeq.Add(1))
+	}
+	return end
 }
 
 // acknowledge sends the ACK that is owed, if no other segment brought it.

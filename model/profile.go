@@ -33,6 +33,9 @@ type Acceptance struct {
 	// ResetBeforeFIN: once the peer's FIN is here, a RST at RCV.NXT-1 counts
 	// too: its sender had not counted the FIN (Linux, tcp_reset_check).
 	ResetBeforeFIN bool
+	// ResetAfterSack: a RST right behind all that came early counts too: its sender
+	// has sent what is missing, and was told so (Linux, tcp_validate_incoming).
+	ResetAfterSack bool
 	// RightEdge: a segment that begins right after the window is acceptable.
 	RightEdge bool
 	// SpaceIsWindow: what the receive buffer has room for is acceptable, whether
@@ -41,6 +44,10 @@ type Acceptance struct {
 	// OldAckCounts: the ACK of an old duplicate is processed, after an ACK is
 	// promised for it (BSD); RFC 9293 drops the whole segment.
 	OldAckCounts bool
+	// LeftEdge: an old duplicate that ends right at RCV.NXT is acceptable: its ACK
+	// is processed (Linux). Two hosts that retransmit to each other, and of which
+	// only bare ACKs are lost, could not go on otherwise.
+	LeftEdge bool
 	// AckRange is MAY-12: ACKs older than SND.UNA - MAX.SND.WND are answered
 	// and dropped.
 	AckRange bool
@@ -56,6 +63,13 @@ type Acceptance struct {
 type Handshake struct {
 	// SYNRetries is how often a SYN is retransmitted, SYNACKRetries a SYN|ACK.
 	SYNRetries, SYNACKRetries uint8
+	// SYNLinear is how many retransmissions of a SYN come first, at intervals that
+	// do not grow; SYNRetries follow (Linux).
+	SYNLinear uint8
+	// BadAckRepeatsSYN: in SYN-SENT an ACK of something else draws not only a RST,
+	// but also the SYN again, if it has been sent once: the RST may have made
+	// room for it (Linux).
+	BadAckRepeatsSYN bool
 	// BareRST: a passive connection in SYN-RECEIVED believes no RST that
 	// carries ACK, SYN or FIN (FreeBSD, syncache_chkrst).
 	BareRST bool
@@ -101,6 +115,9 @@ type Closing struct {
 	// ShutdownResets: data also draws a RST when the application has not
 	// closed, but shut both directions down (Linux).
 	ShutdownResets bool
+	// EarlyFINResets: a FIN that does not come next counts as such data: there is
+	// some before it (Linux).
+	EarlyFINResets bool
 	// ReadShutDiscards: after shutdown(SHUT_RD) what is unread, and what still
 	// arrives, is acknowledged and thrown away (BSD); else a read returns it (Linux).
 	ReadShutDiscards bool
@@ -108,6 +125,13 @@ type Closing struct {
 	// sent, ends receiving too: reads return zero, what arrives is treated as after
 	// SHUT_RD, and the FIN-WAIT-2 timer starts (BSD); else it does nothing.
 	ShutdownAgainEnds bool
+	// ShutdownDisconnects: shutdown() in SYN-SENT, whichever way, ends the attempt
+	// with ECONNRESET, and the socket is as new (Linux).
+	ShutdownDisconnects bool
+	// ShutdownSticks: shutdown() of what is not connected fails, and is remembered
+	// all the same: a read then returns zero; and where a connect() had failed, the
+	// next is EINVAL (Linux).
+	ShutdownSticks bool
 	// ResetWithAck: a RST that is not an answer carries an ACK: "RST|ACK".
 	// RFC 9293 §3.10.5 has a bare RST.
 	ResetWithAck bool
@@ -185,6 +209,12 @@ type TimeWait struct {
 	NoChallenge bool
 	// AckRestarts: a bare ACK restarts the 2 MSL too (Linux); else only a FIN.
 	AckRestarts bool
+	// Outlives: it is a record apart from its socket, which has ended: nothing
+	// that an application does to that ends the record (Linux).
+	Outlives bool
+	// ConnectReplaces: connect() between the same addresses takes the place of
+	// TIME-WAIT, and of what Mini leaves of FIN-WAIT-2 (Linux, with timestamps).
+	ConnectReplaces bool
 }
 
 // Timing are the knobs of retransmission (RFC 6298) and of zero-window probes.
@@ -200,8 +230,7 @@ type Timing struct {
 	// tcp_rtt_estimator).
 	RTOMinVaries bool
 	// TailProbe: before the first timeout of a row the last segment is sent again
-	// (RFC 8985 §7). Linux does so where SACK is permitted, which this model does
-	// not know; who does turns it on.
+	// (RFC 8985 §7; Linux, where SACK is permitted).
 	TailProbe bool
 	// FixedRTO: round trips are not measured; the RTO stays RTOInitial, backed
 	// off. A search has fewer states so.
@@ -225,6 +254,14 @@ type Timing struct {
 	// trips are measured with timestamps; else a round trip has to be measured
 	// first (RFC 6298 §5, Karn).
 	EagerRTO bool
+	// Sack: an ACK tells that what came later is here, and has the first of what is
+	// outstanding sent again at once, for a quarter of a round trip is all that
+	// RACK waits (RFC 2018, RFC 8985).
+	Sack bool
+	// LossWindow: after a timeout nothing new is sent until all that was out then
+	// is acknowledged: a congestion window of one segment (RFC 5681 §3.1). This
+	// model knows no other.
+	LossWindow bool
 	// FINIgnoresWindow: a FIN with no data before it is sent into a zero window
 	// (BSD); else it counts as the octet it takes.
 	FINIgnoresWindow bool
@@ -281,6 +318,16 @@ type Sockets struct {
 	// UnconnectedWrite is the error of a write on a socket that never was
 	// connected; OK: ENOTCONN.
 	UnconnectedWrite Errno
+	// OpeningWrite is the error of a write before the connection is there; OK: it
+	// is queued (RFC 9293 §3.10.2).
+	OpeningWrite Errno
+	// ConnectOnce: a socket that was connected is so for ever: EISCONN; one that
+	// could not connect tells so at the next connect(), by SO_ERROR or else
+	// ECONNABORTED, and only the one after that tries anew (Linux).
+	ConnectOnce bool
+	// AddressTaken is the error of a connect() between two addresses that have a
+	// connection; OK: EADDRINUSE.
+	AddressTaken Errno
 	// AcceptsDead: accept() also returns a connection that ended while it
 	// waited; else it is gone from the queue.
 	AcceptsDead bool

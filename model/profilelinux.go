@@ -7,26 +7,38 @@ func Linux() Profile {
 		Name: "linux",
 		Acceptance: Acceptance{
 			ResetBeforeFIN:  true,              // tcp_input.c tcp_reset_check; seen
+			ResetAfterSack:  true,              // tcp_input.c tcp_validate_incoming: max_sack; seen
 			RightEdge:       true,              // tcp_input.c tcp_sequence: after(seq, rcv_nxt+window) only
+			LeftEdge:        true,              // tcp_input.c tcp_sequence: before(end_seq, rcv_wup); seen
 			AckRange:        true,              // tcp_input.c tcp_ack: before(ack, prior_snd_una - max_window)
 			UnsentAckSilent: true,              // tcp_input.c tcp_rcv_established
 			ChallengeEvery:  500 * Millisecond, // tcp_invalid_ratelimit, tcp_oow_rate_limited; seen
 		},
 		Handshake: Handshake{
-			SYNRetries:    6,            // tcp_syn_retries
-			SYNACKRetries: 5,            // tcp_synack_retries
-			RepeatedSYN:   SYNACKIfSame, // tcp_minisocks.c tcp_check_req
-			SYNAlone:      true,         // without TCP Fast Open
-			AnswerAlone:   true,         // tcp_input.c tcp_rcv_synsent_state_process: discard
+			SYNRetries:    6, // tcp_syn_retries
+			SYNACKRetries: 5, // tcp_synack_retries
+			SYNLinear:     4, // tcp_syn_linear_timeouts, since 6.5
+			// tcp_input.c tcp_rcv_synsent_state_process, tcp_reset_xmit_timer: after
+			// TCP_TIMEOUT_MIN, which is two jiffies; seen
+			BadAckRepeatsSYN: true,
+			RepeatedSYN:      SYNACKIfSame, // tcp_minisocks.c tcp_check_req
+			SYNAlone:         true,         // without TCP Fast Open
+			AnswerAlone:      true,         // tcp_input.c tcp_rcv_synsent_state_process: discard
 			// tcp_input.c tcp_rcv_state_process, LISTEN
 			ListenDropsSYNFIN: true,
 			MSS:               1460, // Ethernet: 1500 less 40 of headers
 		},
 		Closing: Closing{
-			UnreadResets:    true, // tcp.c __tcp_close, TCPABORTONCLOSE; seen
-			ShutdownResets:  true, // tcp_input.c tcp_rcv_state_process, TCPABORTONDATA; seen
-			ResetWithAck:    true, // tcp_output.c tcp_send_active_reset
-			KeepaliveResets: true, // tcp_timer.c tcp_keepalive_timer
+			UnreadResets:   true, // tcp.c __tcp_close, TCPABORTONCLOSE; seen
+			ShutdownResets: true, // tcp_input.c tcp_rcv_state_process, TCPABORTONDATA; seen
+			// tcp_input.c tcp_rcv_state_process, tcp_minisocks.c
+			// tcp_timewait_state_process: after(end_seq - fin, rcv_nxt); seen
+			EarlyFINResets: true,
+			// af_inet.c inet_shutdown, tcp.c tcp_disconnect; seen
+			ShutdownDisconnects: true,
+			ShutdownSticks:      true, // af_inet.c inet_shutdown: sk_shutdown is set all the same; seen
+			ResetWithAck:        true, // tcp_output.c tcp_send_active_reset
+			KeepaliveResets:     true, // tcp_timer.c tcp_keepalive_timer
 		},
 		FinWait2: FinWait2{
 			Starts:    StartOnClose, // shutdown(SHUT_WR) alone starts no timer; seen
@@ -40,6 +52,9 @@ func Linux() Profile {
 			Reuse:       true,        // tcp_minisocks.c tcp_timewait_state_process
 			NoChallenge: true,        // the same: every other RST is dropped
 			AckRestarts: true,        // the same: inet_twsk_reschedule
+			Outlives:    true,        // tcp_minisocks.c tcp_time_wait: tcp_done(sk); seen
+			// inet_hashtables.c __inet_check_established, tcp_ipv4.c tcp_twsk_unique; seen
+			ConnectReplaces: true,
 		},
 		Timing: Timing{
 			RTOInitial:   Second,            // tcp.h TCP_TIMEOUT_INIT
@@ -55,6 +70,9 @@ func Linux() Profile {
 			OrphanR2:         8,                 // tcp_orphan_retries 0 means 8: 102.2 s
 			OrphanProbeLimit: true,              // tcp_timer.c tcp_probe_timer
 			EagerRTO:         true,              // tcp_input.c tcp_ack_update_rtt: timestamps are on by default
+			TailProbe:        true,              // tcp_output.c tcp_schedule_loss_probe; seen
+			Sack:             true,              // tcp_sack; tcp_recovery.c tcp_rack_mark_lost; seen
+			LossWindow:       true,              // tcp_input.c tcp_enter_loss; seen
 			PersistMin:       200 * Millisecond, // tcp.h tcp_probe0_base: TCP_RTO_MIN
 			PersistMax:       120 * Second,      // tcp.h tcp_probe0_when: TCP_RTO_MAX
 			OldProbe:         true,              // tcp_output.c tcp_xmit_probe_skb
@@ -67,12 +85,15 @@ func Linux() Profile {
 			KeepProbes:   9,           // tcp_keepalive_probes
 		},
 		Sockets: Sockets{
-			SendBuffer:       87040, // tcp_wmem[1], rounded to what it holds
-			ReceiveBuffer:    65535, // about what tcp_rmem[1] offers at first
-			ResetInCloseWait: EPIPE, // tcp_input.c tcp_reset; seen
-			UnconnectedWrite: EPIPE, // tcp.c tcp_sendmsg_locked
-			AcceptsDead:      true,  // inet_connection_sock.c inet_csk_accept
-			EOFBeforeError:   true,  // tcp.c tcp_recvmsg_locked: SOCK_DONE first; seen
+			SendBuffer:       87040,         // tcp_wmem[1], rounded to what it holds
+			ReceiveBuffer:    65535,         // about what tcp_rmem[1] offers at first
+			ResetInCloseWait: EPIPE,         // tcp_input.c tcp_reset; seen
+			UnconnectedWrite: EPIPE,         // tcp.c tcp_sendmsg_locked
+			OpeningWrite:     EAGAIN,        // stream.c sk_stream_wait_connect; seen
+			ConnectOnce:      true,          // af_inet.c __inet_stream_connect; seen
+			AddressTaken:     EADDRNOTAVAIL, // inet_hashtables.c __inet_check_established; seen
+			AcceptsDead:      true,          // inet_connection_sock.c inet_csk_accept
+			EOFBeforeError:   true,          // tcp.c tcp_recvmsg_locked: SOCK_DONE first; seen
 		},
 	}
 }

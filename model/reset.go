@@ -10,7 +10,8 @@ func (s *step) arriveReset(seg *tcp.Segment) {
 	c := s.c
 	inside := seg.Seq.Within(c.rcvNxt, c.RcvWnd())
 	exact := seg.Seq == c.rcvNxt ||
-		s.p.ResetBeforeFIN && c.has(finHere) && seg.Seq == c.rcvNxt-1
+		s.p.ResetBeforeFIN && c.has(finHere) && seg.Seq == c.rcvNxt-1 ||
+		s.p.ResetAfterSack && s.sack() > 0 && seg.Seq == s.earlyEnd()
 	switch {
 	case s.p.BareRST && c.state == tcp.SynReceived && c.has(passive) && seg.Flags.Any(tcp.ACK|tcp.SYN|tcp.FIN):
 		s.drop(ResetIgnored)
@@ -68,6 +69,9 @@ func (s *step) dataAfterClose(seg *tcp.Segment) bool {
 	c := s.c
 	gone := c.has(detached) || s.p.ShutdownResets && c.has(readShut|finQueued)
 	fresh := seg.Len > 0 && seg.Seq.Add(seg.Len).After(c.rcvNxt)
+	if s.p.EarlyFINResets && seg.Has(tcp.FIN) && seg.Seq.After(c.rcvNxt) {
+		fresh = true // what it follows is data
+	}
 	if !gone || !fresh || s.p.KeepsDataAfterClose || !c.in(canReceive) {
 		return false
 	}

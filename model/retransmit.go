@@ -13,7 +13,7 @@ func (s *step) progress() {
 	if c.una == c.nxt {
 		c.sendAt = 0 // RFC 6298 5.2
 		c.recover = 0
-		c.clear(resent)
+		c.clear(resent | several)
 		s.probeOn()
 		return
 	}
@@ -61,8 +61,10 @@ func (s *step) sendTimeout() {
 	c.rttAt, c.rttSeq = 0, 0
 	c.set(resent)
 	c.recover = c.nxt
-	c.rto = s.backedOff() // 5.5
-	s.resend()            // 5.4
+	if c.state != tcp.SynSent || c.retries > uint16(s.p.SYNLinear) {
+		c.rto = s.backedOff() // 5.5
+	}
+	s.resend() // 5.4
 	c.sendAt = s.now + s.clamped(c.rto)
 }
 
@@ -88,6 +90,23 @@ func (s *step) resend() {
 	s.fx.add(seg)
 }
 
+// skips reports whether a segment tells that the first of what is outstanding is
+// lost, and later ones are not.
+func (s *step) skips(seg *tcp.Segment) bool {
+	c := s.c
+	return s.p.Sack && seg.Sack > 0 && !c.has(resent) && !c.has(persisting) && seg.Ack == c.una && c.una != c.nxt
+}
+
+// repair sends again what was lost, before its time is up.
+func (s *step) repair() {
+	c := s.c
+	c.rttAt, c.rttSeq = 0, 0
+	c.set(resent)
+	c.recover = c.nxt
+	s.resend()
+	c.sendAt = s.now + c.rto
+}
+
 // backedOff is the next, longer timeout (RFC 6298 5.5). The slop is not doubled.
 func (s *step) backedOff() Time {
 	slop := s.p.RTOSlop
@@ -109,7 +128,10 @@ func (s *step) givesUp() bool {
 	}
 	if c.in(opening) || !c.has(synAcked) {
 		if c.state == tcp.SynSent {
-			return c.retries >= uint16(s.p.SYNRetries)
+			if s.p.SYNLinear > 0 && c.retries > 0 && s.now-c.backoffAt+s.p.RTOInitial >= s.p.span(s.p.RTOInitial, s.p.SYNRetries) {
+				return true // tcp_timer.c retransmits_timed_out, since the first SYN
+			}
+			return c.retries >= uint16(s.p.SYNLinear)+uint16(s.p.SYNRetries)
 		}
 		return c.retries >= uint16(s.p.SYNACKRetries)
 	}
@@ -136,9 +158,11 @@ func (s *step) r2() uint8 {
 
 // retransmissionSpan is how long n retransmissions take: what Linux's
 // tcp_model_timeout says, 924.6 s for 15, 102.2 s for 8.
-func (p *Profile) retransmissionSpan(n uint8) Time {
+func (p *Profile) retransmissionSpan(n uint8) Time { return p.span(p.R2Base, n) }
+
+// span is the sum of n+1 timeouts that double, the first of them d.
+func (p *Profile) span(d Time, n uint8) Time {
 	var sum Time
-	d := p.R2Base
 	for range int(n) + 1 {
 		sum += d
 		d = double(d, p.RTOMax)

@@ -11,6 +11,9 @@ func (s *step) arriveSynSent(seg *tcp.Segment) {
 	if ack && (!seg.Ack.After(c.iss) || seg.Ack.After(c.nxt)) {
 		s.drop(BadAck)
 		s.answerReset(seg)
+		if s.p.BadAckRepeatsSYN && c.retries == 0 {
+			c.sendAt = s.now
+		}
 		return
 	}
 	// Second, check the RST bit.

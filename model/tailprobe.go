@@ -25,8 +25,8 @@ func (s *step) tailSpan() Time {
 	return max(min(span, s.c.rto), 1)
 }
 
-// lone reports whether what is outstanding fits one segment.
-func (s *step) lone() bool { return uint32(s.c.nxt-s.c.una) <= s.mss() }
+// lone reports whether what is outstanding was sent in one segment.
+func (s *step) lone() bool { return !s.c.has(several) }
 
 // tailProbe sends the last segment again, so that an ACK tells what is lost.
 // The retransmission timeout stays where it was; that of a lone segment counts

@@ -137,9 +137,6 @@ func (s *step) arriveFin() {
 	}
 	c.rcvNxt++
 	c.set(finHere | ackNow)
-	if c.has(detached) {
-		c.copied = c.rcvNxt
-	}
 	s.note(PeerClosed | Readable)
 	switch c.state {
 	case tcp.Established:

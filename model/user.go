@@ -12,8 +12,18 @@ func (s *step) openActive(iss tcp.Seq) {
 	case c.state == tcp.SynSent:
 		s.fail(EALREADY)
 		return
-	case c.state != tcp.Closed || c.has(detached):
+	case c.state != tcp.Closed || c.has(detached) || s.p.ConnectOnce && c.has(synced):
 		s.fail(EISCONN)
+		return
+	case s.p.ConnectOnce && c.has(wasOpen|finQueued):
+		s.fail(EINVAL)
+		return
+	case s.p.ConnectOnce && c.has(wasOpen):
+		s.fail(ECONNABORTED)
+		if c.soErr != OK {
+			s.fail(s.takeError())
+		}
+		s.fresh()
 		return
 	}
 	s.fresh()
@@ -49,17 +59,20 @@ func (s *step) fresh() {
 func (s *step) write(n uint32) {
 	c := s.c
 	switch {
+	case c.soErr != OK && !s.p.PipeBeforeError:
+		s.fail(s.takeError())
+		return
 	case c.state == tcp.Listen || c.state == tcp.Closed && !c.has(wasOpen):
 		s.fail(ENOTCONN)
 		if s.p.UnconnectedWrite != OK {
 			s.fail(s.p.UnconnectedWrite)
 		}
 		return
-	case c.soErr != OK && !s.p.PipeBeforeError:
-		s.fail(s.takeError())
-		return
 	case c.has(detached) || c.has(finQueued) || c.state == tcp.Closed:
 		s.fail(EPIPE) // "error: connection closing"
+		return
+	case c.in(opening) && s.p.OpeningWrite != OK:
+		s.fail(s.p.OpeningWrite)
 		return
 	}
 	room := uint32(0)
@@ -138,6 +151,15 @@ func (s *step) shutdown(how How) {
 		return
 	case c.in(unborn) || c.state == tcp.TimeWait || c.has(detached):
 		s.fail(ENOTCONN)
+		if c.state == tcp.Closed && s.p.ShutdownSticks {
+			s.stick(how)
+		}
+		return
+	case c.state == tcp.SynSent && s.p.ShutdownDisconnects:
+		s.end(ECONNRESET)
+		err := c.soErr
+		s.fresh()
+		c.soErr = err
 		return
 	}
 	if how&ShutRead != 0 {
@@ -153,6 +175,17 @@ func (s *step) shutdown(how How) {
 		s.closeWriting()
 	}
 	s.startFinWait()
+}
+
+// stick remembers the shutdown of a socket that is not connected.
+func (s *step) stick(how How) {
+	c := s.c
+	if how&ShutRead != 0 {
+		c.set(readShut)
+	}
+	if c.has(wasOpen) && !c.has(synced) {
+		c.set(finQueued) // "disconnecting": no connect() leads out of that
+	}
 }
 
 // closeWriting is what §3.10.4, CLOSE, does on the wire. ESTABLISHED goes to
@@ -220,7 +253,7 @@ func (s *step) close() {
 func (s *step) detach() {
 	c := s.c
 	c.set(detached)
-	c.copied = c.rcvNxt
+	s.discardUnread()
 	c.soErr = OK
 }
 
@@ -232,6 +265,9 @@ func (s *step) abortClose() {
 		return
 	}
 	s.detach()
+	if c.state == tcp.TimeWait && s.p.TimeWait.Outlives {
+		return
+	}
 	if s.abortResets() {
 		s.sendReset()
 	}
@@ -253,6 +289,9 @@ func (s *step) destroy() {
 	switch {
 	case c.state == tcp.Closed:
 		s.fail(ENOTCONN)
+		return
+	case c.state == tcp.TimeWait && s.p.TimeWait.Outlives:
+		s.end(OK)
 		return
 	case s.abortResets():
 		s.sendReset()
@@ -299,6 +338,9 @@ func (s *step) setKeepAlive(e *Event) {
 	}
 	if e.Probes > 0 {
 		c.keepProbes = e.Probes
+	}
+	if e.On && c.has(keepOn) && e.Idle == 0 {
+		return // it runs already
 	}
 	c.clear(keepOn)
 	if e.On {

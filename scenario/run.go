@@ -234,6 +234,9 @@ func (r *runner) look() error {
 	}
 	for _, p := range packets {
 		r.result.Events = append(r.result.Events, Event{At: p.Sent, Kind: Sent, Host: p.From, Packet: p})
+		if p.Segment.Has(tcp.SYN) {
+			r.known[p.From&1] = true // also where it is over before anybody looks
+		}
 		for _, item := range r.sorter.items(p) {
 			r.wire = join(r.wire, item)
 		}

@@ -18,6 +18,9 @@ type Segment struct {
 	// MSS is the maximum segment size option of a SYN; 0 is none.
 	MSS   uint16
 	Flags Flags
+	// Sack is how many octets from Ack on are missing before others that have
+	// come: the left edge of a SACK block (RFC 2018), less Ack; 0 is none.
+	Sack uint32
 }
 
 // SeqLen is SEG.LEN: "the number of octets occupied by the data in the segment

@@ -152,7 +152,7 @@ func (s *Step) inDiagram() bool {
 
 // arrivalEnds reports whether the segment is one that can end a connection: a
 // RST, the ACK of a FIN in LAST_ACK, a SYN where RFC 793's rule holds, and data
-// for an application that is gone, which SHLD-3 resets.
+// for an application that is gone, which SHLD-3 resets, or the FIN that follows it.
 func (s *Step) arrivalEnds(from tcp.State) bool {
 	seg := &s.Event.Segment
 	switch {
@@ -164,7 +164,7 @@ func (s *Step) arrivalEnds(from tcp.State) bool {
 		return s.Profile.InsecureSYN || from == tcp.TimeWait
 	}
 	gone := s.Before.Detached() || s.Before.ReadClosed() && s.Before.WriteClosed()
-	return gone && seg.Len > 0 && s.sentReset()
+	return gone && (seg.Len > 0 || seg.Has(tcp.FIN)) && s.sentReset()
 }
 
 func (s *Step) leavesCloseWaitRightly() bool {

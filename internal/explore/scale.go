@@ -33,7 +33,9 @@ func Scaled(p model.Profile) model.Profile {
 	}
 	p.R1, p.R2, p.R2Base = min(p.R1, 1), min(p.R2, 2), 0
 	p.OrphanR2 = min(p.OrphanR2, 2)
-	p.SYNRetries, p.SYNACKRetries = min(p.SYNRetries, 1), min(p.SYNACKRetries, 1)
+	p.SYNRetries, p.SYNACKRetries, p.SYNLinear = min(p.SYNRetries, 1), min(p.SYNACKRetries, 1), 0
+	// A search's segments have no options: what is lost comes again by time alone.
+	p.Sack, p.TailProbe = false, false
 
 	scaleTo(&p.TimeWait.MSL, scaledMSL)
 	scaleTo(&p.FinWait2.Lasts, scaledFinWait2)

@@ -49,7 +49,7 @@ func (e *Engine) skipBeats(goal time.Duration) bool {
 	if t.story != b.deadline || t.cookie != b.cookie || host != b.host {
 		b.count(host, t, len(e.looks))
 	}
-	if b.same < alike || b.every <= 0 {
+	if b.same < alike || b.every <= 0 || b.heard.Len() > 0 {
 		return false
 	}
 	n := (goal - t.story) / b.every

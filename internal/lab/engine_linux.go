@@ -218,6 +218,19 @@ func (e *Engine) row(host int) (row sockdiag.Row, ok bool, err error) {
 	return row, true, nil
 }
 
+// ticking is the row whose timer counts: where the application holds a socket
+// that is none of the kernel's connections, one that it left behind may go on.
+func (e *Engine) ticking(host int) (row sockdiag.Row, ok bool, err error) {
+	if row, ok, err = e.row(host); ok || err != nil || !e.hosts[host].last.Held {
+		return row, ok, err
+	}
+	row, err = e.hosts[host].diag.Get(e.ctx, e.flow(host))
+	if errors.Is(err, sockdiag.ErrNotFound) {
+		return row, false, nil
+	}
+	return row, err == nil && row.State != tcp.Listen, err
+}
+
 // Observe looks at a host by sock_diag.
 func (e *Engine) Observe(host int) (scenario.Observation, error) {
 	last := e.hosts[host].last

@@ -31,7 +31,7 @@ type timer struct {
 // watch brings the timers up to date. The clock will not pass them.
 func (e *Engine) watch() error {
 	for i := range e.timers {
-		row, ok, err := e.row(i)
+		row, ok, err := e.ticking(i)
 		if err != nil {
 			return err
 		}
@@ -159,16 +159,20 @@ func (t *timer) shortened(pace Pace, what string, wait time.Duration) (story, ke
 // backoff is a wait for a retransmission or a zero-window probe, which
 // tcp_rto_max_ms may have shortened.
 func (t *timer) backoff(pace Pace, row sockdiag.Row) (story, kernel time.Duration) {
-	rto := time.Duration(row.Info.RTO) * time.Microsecond
-	if rto == 0 {
+	rto, doubled := time.Duration(row.Info.RTO)*time.Microsecond, row.Info.Backoff
+	switch {
+	case rto == 0 && row.State == tcp.SynReceived: // inet_diag.c, inet_req_diag_fill: TCP_TIMEOUT_INIT
+		rto, doubled = time.Second, row.Retrans
+		t.first = rto
+	case rto == 0:
 		rto = 200 * time.Millisecond
 	}
-	if row.Info.Backoff == 0 || t.first == 0 {
+	if doubled == 0 || t.first == 0 {
 		t.first = rto
 		return rto, rto
 	}
-	kernel = min(t.first<<min(row.Info.Backoff, 20), pace.cap())
-	if story = pace.nominal(t.first, row.Info.Backoff); story <= kernel {
+	kernel = min(t.first<<min(doubled, 20), pace.cap())
+	if story = pace.nominal(t.first, doubled); story <= kernel {
 		return kernel, kernel
 	}
 	t.notes = append(t.notes, fmt.Sprintf("retransmissions and probes that would be more than %s apart are %s apart (tcp_rto_max_ms)",

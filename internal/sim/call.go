@@ -71,32 +71,48 @@ func (h *Host) Connect(now model.Time, fd FD, to netip.AddrPort) (model.Result, 
 	if !ok {
 		return refused(model.KindOpenActive, model.EBADF), nil
 	}
-	if s.conn.State() == tcp.Closed {
-		if err := h.address(s, to); err != model.OK {
-			return refused(model.KindOpenActive, err), nil
-		}
+	if s.conn.State() != tcp.Closed {
+		return h.step(now, s, model.OpenActive(0)).Result, h.out
 	}
-	e := model.OpenActive(0)
-	if s.conn.State() == tcp.Closed {
-		e.ISS = h.issue()
-		h.enter(s)
+	if next, fx := model.Step(&h.Profile, s.conn, model.OpenActive(0), now); fx.Result.Err != model.EINPROGRESS {
+		s.conn = next
+		return fx.Result, nil
 	}
-	return h.step(now, s, e).Result, h.out
+	iss, err := h.address(s, to)
+	if err != model.OK {
+		return refused(model.KindOpenActive, err), nil
+	}
+	h.enter(s)
+	return h.step(now, s, model.OpenActive(iss)).Result, h.out
 }
 
-// address completes a flow for connect: both its ends, and no other connection
-// has the same.
-func (h *Host) address(s *socket, to netip.AddrPort) model.Errno {
+// address completes a flow for connect, both its ends, and returns where its
+// sequence numbers begin. No other connection may have the same addresses, but
+// for one of which no more than a record is left, where the stack replaces that.
+func (h *Host) address(s *socket, to netip.AddrPort) (iss tcp.Seq, _ model.Errno) {
 	port := s.flow.Local.Port()
 	if port == 0 {
 		port = h.ephemeral(to)
 	}
 	flow := tcp.Flow{Local: netip.AddrPortFrom(h.addr, port), Remote: to}
-	if port == 0 || h.conns[flow] != nil {
-		return model.EADDRINUSE
+	if port == 0 {
+		return 0, model.EADDRINUSE
+	}
+	other := h.conns[flow]
+	switch {
+	case other == nil:
+		iss = h.issue()
+	case h.Profile.TimeWait.ConnectReplaces && other.conn.Remnant(&h.Profile):
+		iss = other.conn.ReuseISS()
+		h.due.set(other, 0, false)
+		h.leave(other)
+	case h.Profile.AddressTaken != model.OK:
+		return 0, h.Profile.AddressTaken
+	default:
+		return 0, model.EADDRINUSE
 	}
 	s.flow = flow
-	return model.OK
+	return iss, model.OK
 }
 
 // ephemeral picks a local port from which nothing leads to the remote address;
