@@ -264,11 +264,12 @@ func (s *step) abortClose() {
 		s.fail(EBADF)
 		return
 	}
+	unread := c.Unread() > 0 && s.p.UnreadResets && c.state != tcp.Closed // SHLD-3 comes first
 	s.detach()
 	if c.state == tcp.TimeWait && s.p.TimeWait.Outlives {
 		return
 	}
-	if s.abortResets() {
+	if unread || s.abortResets() {
 		s.sendReset()
 	}
 	if c.state != tcp.Closed {

@@ -104,8 +104,7 @@ func (h *Host) address(s *socket, to netip.AddrPort) (iss tcp.Seq, _ model.Errno
 		iss = h.issue()
 	case h.Profile.TimeWait.ConnectReplaces && other.conn.Remnant(&h.Profile):
 		iss = other.conn.ReuseISS()
-		h.due.set(other, 0, false)
-		h.leave(other)
+		h.drop(other)
 	case h.Profile.AddressTaken != model.OK:
 		return 0, h.Profile.AddressTaken
 	default:
@@ -184,7 +183,7 @@ func (h *Host) close(now model.Time, fd FD, e model.Event) model.Result {
 }
 
 // closeQueue ends what a listener leaves behind: connections that wait to be
-// accepted are reset, and handshakes under way forgotten.
+// accepted are reset, and handshakes under way go on for nobody.
 func (h *Host) closeQueue(now model.Time, l *socket) {
 	for _, s := range l.queue {
 		s.listener = nil
@@ -193,9 +192,7 @@ func (h *Host) closeQueue(now model.Time, l *socket) {
 	l.queue = nil
 	for _, s := range h.conns {
 		if s.listener == l {
-			s.listener = nil
-			h.due.set(s, 0, false)
-			h.leave(s)
+			s.listener, s.stray = nil, true
 		}
 	}
 }

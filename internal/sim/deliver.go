@@ -17,7 +17,12 @@ func (h *Host) Deliver(now model.Time, p Packet) []Packet {
 	}
 	e := model.Arrive(p.Segment)
 	e.Listening = listener != nil
-	if s := h.conns[flow]; s != nil {
+	s := h.conns[flow]
+	if s != nil && s.stray {
+		h.drop(s)
+		s = nil
+	}
+	if s != nil {
 		h.arrive(now, s, listener, e)
 		return h.out
 	}

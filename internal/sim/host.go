@@ -89,6 +89,10 @@ func (h *Host) Tick(now model.Time) []Packet {
 		if !on || at > now {
 			return h.out
 		}
+		if s := h.due.heap[0]; s.stray {
+			h.drop(s)
+			continue
+		}
 		h.step(now, h.due.heap[0], model.Tick())
 	}
 }
@@ -204,6 +208,12 @@ func (h *Host) leave(s *socket) {
 		delete(h.conns, s.flow)
 		s.live = false
 	}
+}
+
+// drop forgets a connection without a word.
+func (h *Host) drop(s *socket) {
+	h.due.set(s, 0, false)
+	h.leave(s)
 }
 
 // issue returns the initial sequence number of a new connection.

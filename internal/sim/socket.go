@@ -21,6 +21,11 @@ type socket struct {
 	// listener is the one that the connection came from, until accept returns it.
 	listener *socket
 
+	// stray: a handshake of which the listener is gone. It is forgotten with its
+	// timer, or with the next segment (Linux, inet_connection_sock.c
+	// reqsk_timer_handler, tcp_ipv4.c tcp_v4_rcv).
+	stray bool
+
 	// live: the host delivers segments to it and minds its timers.
 	live bool
 

@@ -23,7 +23,7 @@
 //     jiffies (tcp_output.c, tcp_schedule_loss_probe), before the next step or
 //     after it.
 //   - What the lab can not shorten alike is not told: TCP_USER_TIMEOUT together
-//     with keepalive, and keepalive that is set twice. A story in which two
+//     with keepalive, and keepalive set twice or by both. A story in which two
 //     timers end in another order than they would (lab.Run.Notes) is counted,
 //     and not compared.
 //   - Amounts that hang on the kernel's buffers: writes are of 1000 octets at most.
