@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/closewait/closewait/internal/kernel/sockdiag"
 	"github.com/closewait/closewait/tcp"
@@ -11,7 +14,12 @@ import (
 
 // Namespace is a network namespace whose sockets are to be looked at and
 // destroyed.
-type Namespace struct{ conn *sockdiag.Conn }
+type Namespace struct {
+	conn *sockdiag.Conn
+	ns   *os.File // nil is the caller's
+	// destroy is SOCK_DESTROY.
+	destroy func(ctx context.Context, id sockdiag.ID) error
+}
 
 // Enter opens the namespace that the descriptor refers to, or, when it is 0 or
 // negative, that of the calling thread.
@@ -20,11 +28,25 @@ func Enter(netns int) (*Namespace, error) {
 	if err != nil {
 		return nil, &Error{Op: "open", Err: err}
 	}
-	return &Namespace{conn: conn}, nil
+	n := &Namespace{conn: conn, destroy: conn.Destroy}
+	if netns > 0 {
+		fd, err := unix.FcntlInt(uintptr(netns), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return nil, &Error{Op: "open", Err: errors.Join(err, conn.Close())}
+		}
+		n.ns = os.NewFile(uintptr(fd), "network namespace")
+	}
+	return n, nil
 }
 
 // Close lets go of the namespace.
-func (n *Namespace) Close() error { return n.conn.Close() }
+func (n *Namespace) Close() error {
+	var left error
+	if n.ns != nil {
+		left = n.ns.Close()
+	}
+	return errors.Join(left, n.conn.Close())
+}
 
 // Look reads the socket now. The error is ErrEnded if there is none.
 func (n *Namespace) Look(ctx context.Context, t Target) (Sight, error) {
@@ -44,7 +66,9 @@ func (n *Namespace) Destroy(ctx context.Context, t Target) (before, after Sight,
 		err = t.destroyable(&before)
 	}
 	if err == nil {
-		err = n.conn.Destroy(ctx, id)
+		if err = n.destroy(ctx, id); errors.Is(err, errors.ErrUnsupported) {
+			err = n.abort(&t)
+		}
 	}
 	if err == nil {
 		t.Device = before.Device
