@@ -59,10 +59,15 @@ func TestWhatEachDegreeFrees(t *testing.T) {
 		}, freed{port: true, unread: 1, peer: "gone"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			got := measure(t, here(), row.act)
-			t.Log(got)
-			if got.unread > 0 {
-				got.unread = 1
+			var got freed
+			// Another test may be given the port in the moment in which it is free: again.
+			for range 5 {
+				if got = measure(t, here(), row.act); got.unread > 0 {
+					got.unread = 1
+				}
+				if t.Log(got); got == row.want {
+					break
+				}
 			}
 			if got != row.want {
 				t.Errorf("freed:\n%v\nwant:\n%v", got, row.want)
