@@ -299,7 +299,7 @@ func (e *Engine) Rule(r scenario.Rule) error {
 	if err := e.filter.add(r); err != nil {
 		return err
 	}
-	e.link.rules = append(e.link.rules, counter{Rule: r})
+	e.link.rules.Add(r)
 	e.beats = beats{} // what repeated itself may do so no longer
 	return nil
 }
@@ -309,7 +309,7 @@ func (e *Engine) Recover() error {
 	if err := e.drainTap(); err != nil {
 		return err
 	}
-	e.link.rules = nil
+	e.link.rules.Clear()
 	e.beats = beats{}
 	return e.filter.clear()
 }

@@ -16,19 +16,13 @@ const lossTime = 100 * time.Millisecond
 // port, and comes out at the other one or never. What arrived is what was seen;
 // the rules are followed here only to know what to wait for.
 type link struct {
-	rules []counter
+	rules scenario.Rules
 	// sent are the packets not yet told, in the order of sending.
 	sent []*passage
 	// scale are the window scales of the two hosts' SYNs.
 	scale [2]scale
 	// owes is what each host has yet to answer.
 	owes [2]debt
-}
-
-// counter is a rule and how many segments it has matched.
-type counter struct {
-	scenario.Rule
-	seen int
 }
 
 type scale struct {
@@ -64,27 +58,13 @@ func (l *link) enter(from int, f frame, data []byte, at time.Time, story time.Du
 	}
 	p := &passage{
 		Packet: scenario.Packet{From: from, Segment: seg, Sent: story},
-		fate:   l.decide(from, seg), data: bytes.Clone(data), at: at,
+		fate:   l.rules.Decide(from, seg), data: bytes.Clone(data), at: at,
 	}
 	l.sent = append(l.sent, p)
 	if seg.Has(tcp.RST) || seg.Has(tcp.ACK) && !seg.Ack.Before(l.owes[from].seq) {
 		l.owes[from].due = false
 	}
 	return p
-}
-
-// decide asks the rules in their order; each counts what reaches it.
-func (l *link) decide(from int, s tcp.Segment) scenario.Rule {
-	for i := range l.rules {
-		r := &l.rules[i]
-		if !r.Matches(from, s) {
-			continue
-		}
-		if r.seen++; r.Decides(r.seen) {
-			return r.Rule
-		}
-	}
-	return scenario.Rule{}
 }
 
 // leave takes a frame that comes out of the bridge on the way to a host, and

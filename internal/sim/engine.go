@@ -23,7 +23,7 @@ type Options struct {
 // implements scenario.Engine, and gives the same answers every time.
 type Engine struct {
 	hosts [2]place
-	link  Link
+	link  scenario.Transit[Packet]
 	now   model.Time
 	wire  []scenario.Packet
 }
@@ -40,7 +40,7 @@ func NewEngine(o Options) *Engine {
 	if o.Latency == 0 {
 		o.Latency = time.Millisecond
 	}
-	e := &Engine{now: model.Epoch, link: Link{Latency: model.Time(o.Latency)}}
+	e := &Engine{now: model.Epoch, link: scenario.Transit[Packet]{Latency: o.Latency}}
 	for i, name := range [2]string{"first", "second"} {
 		p := o.Profiles[i]
 		if p.Name == "" {
@@ -75,13 +75,13 @@ func since(t model.Time) time.Duration { return (t - model.Epoch).Duration() }
 
 // Rule adds something that the link does.
 func (e *Engine) Rule(r scenario.Rule) error {
-	e.link.Rule(r)
+	e.link.Add(r)
 	return nil
 }
 
 // Recover ends all rules.
 func (e *Engine) Recover() error {
-	e.link.Recover()
+	e.link.Clear()
 	return nil
 }
 
@@ -113,14 +113,15 @@ func (e *Engine) deadline() (next model.Time, ok bool) {
 func (e *Engine) Advance(most time.Duration) error {
 	until := e.now + model.Time(most)
 	at, ok := e.deadline()
-	if arrives, flying := e.link.Next(); flying && (!ok || arrives <= at) {
+	if after, flying := e.link.Next(); flying && (!ok || model.Epoch+model.Time(after) <= at) {
+		arrives := model.Epoch + model.Time(after)
 		if arrives > until {
 			e.now = until
 			return nil
 		}
 		e.now = max(e.now, arrives)
-		f := e.link.arrive()
-		e.send(f.to, e.hosts[f.to].Deliver(e.now, f.packet))
+		to, p := e.link.Arrive()
+		e.send(to, e.hosts[to].Deliver(e.now, p))
 		return nil
 	}
 	if !ok || at > until {
@@ -138,7 +139,7 @@ func (e *Engine) Advance(most time.Duration) error {
 
 func (e *Engine) send(from int, packets []Packet) {
 	for _, p := range packets {
-		e.wire = append(e.wire, e.link.Send(e.now, from, p))
+		e.wire = append(e.wire, e.link.Send(since(e.now), from, p.Segment, p))
 	}
 }
 

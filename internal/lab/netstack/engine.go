@@ -23,7 +23,7 @@ type Options struct {
 // scenario.Engine, and gives the same answers every time. Close it after use.
 type Engine struct {
 	hosts [2]*host
-	link  link
+	link  scenario.Transit[packet]
 	now   time.Duration
 	wire  []scenario.Packet
 	tap   func(at time.Duration, raw []byte)
@@ -36,7 +36,7 @@ func NewEngine(o Options) (*Engine, error) {
 	if o.Latency <= 0 {
 		o.Latency = time.Millisecond
 	}
-	e := &Engine{link: link{latency: o.Latency}, tap: o.Tap}
+	e := &Engine{link: scenario.Transit[packet]{Latency: o.Latency}, tap: o.Tap}
 	var at [2]netip.AddrPort
 	for i := range at {
 		at[i] = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + i)}), uint16(5001+i)) // RFC 5737
@@ -70,13 +70,13 @@ func (e *Engine) Now() time.Duration { return e.now }
 
 // Rule adds something that the link does.
 func (e *Engine) Rule(r scenario.Rule) error {
-	e.link.rules = append(e.link.rules, counter{Rule: r})
+	e.link.Add(r)
 	return nil
 }
 
 // Recover ends all rules. What is under way stays so.
 func (e *Engine) Recover() error {
-	e.link.rules = nil
+	e.link.Clear()
 	return nil
 }
 
@@ -91,7 +91,7 @@ func (e *Engine) Wire() ([]scenario.Packet, error) {
 func (e *Engine) Quiet() (bool, error) {
 	at, _, ok := e.deadline()
 	due := ok && at <= e.now
-	return e.link.idle() && !due, nil
+	return e.link.Idle() && !due, nil
 }
 
 // deadline is when the next timer is due, and at which host.
@@ -110,13 +110,13 @@ func (e *Engine) deadline() (next time.Duration, host int, ok bool) {
 func (e *Engine) Advance(most time.Duration) error {
 	until := e.now + most
 	at, host, ok := e.deadline()
-	if arrives, flying := e.link.next(); flying && arrives <= until && (!ok || arrives <= at) {
+	if arrives, flying := e.link.Next(); flying && arrives <= until && (!ok || arrives <= at) {
 		e.set(arrives)
-		f := e.link.arrive()
-		h := e.hosts[f.to]
-		h.ledger.arrived(f.packet.segment)
-		h.nic.deliver(f.packet.raw)
-		return e.rest(f.to)
+		to, p := e.link.Arrive()
+		h := e.hosts[to]
+		h.ledger.arrived(p.segment)
+		h.nic.deliver(p.raw)
+		return e.rest(to)
 	}
 	if !ok || at > until {
 		e.set(until)
@@ -149,7 +149,7 @@ func (e *Engine) rest(host int) error {
 			e.tap(e.now, raw)
 		}
 		h.ledger.sent(p.segment)
-		e.wire = append(e.wire, e.link.send(e.now, host, p))
+		e.wire = append(e.wire, e.link.Send(e.now, host, p.segment, p))
 	}
 	return nil
 }
