@@ -47,7 +47,8 @@ func (p *pane) run(args ...string) string {
 	p.t.Helper()
 	cmd := exec.CommandContext(p.t.Context(), p.tmux, append([]string{"-S", "s"}, args...)...)
 	cmd.Dir = p.dir
-	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "TERM=xterm-256color", "NO_COLOR=", "TZ=UTC")
+	// Without SHELL, tmux takes the account's, and that of nobody lets nobody in.
+	cmd.Env = append(os.Environ(), "SHELL=/bin/sh", "LC_ALL=C.UTF-8", "TERM=xterm-256color", "NO_COLOR=", "TZ=UTC")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		p.t.Fatalf("tmux %q: %v\n%s", args, err, out)
