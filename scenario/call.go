@@ -125,7 +125,7 @@ func (c Call) String() string {
 		if c.Knob == Retries {
 			return "tunes retries " + strconv.Itoa(c.N)
 		}
-		return "tunes fin-wait-2 " + span(c.Span)
+		return "tunes fin-wait-2 " + Span(c.Span)
 	}
 	if words, ok := plainCalls[c.Op]; ok {
 		return words
@@ -136,12 +136,12 @@ func (c Call) String() string {
 func (c Call) option() string {
 	switch c.Option {
 	case UserTimeout:
-		return "user-timeout " + span(c.Span)
+		return "user-timeout " + Span(c.Span)
 	case Linger2:
 		if c.Span < 0 {
 			return "linger2 never"
 		}
-		return "linger2 " + span(c.Span)
+		return "linger2 " + Span(c.Span)
 	}
 	if !c.On {
 		return "keepalive off"
@@ -149,10 +149,10 @@ func (c Call) option() string {
 	var b strings.Builder
 	b.WriteString("keepalive on")
 	if c.Idle > 0 {
-		b.WriteString(" idle " + span(c.Idle))
+		b.WriteString(" idle " + Span(c.Idle))
 	}
 	if c.Every > 0 {
-		b.WriteString(" every " + span(c.Every))
+		b.WriteString(" every " + Span(c.Every))
 	}
 	if c.Probes > 0 {
 		b.WriteString(" probes " + strconv.Itoa(c.Probes))
@@ -213,9 +213,9 @@ func (r Return) meets(w *Want) bool {
 	return r.Err == w.Err && (r.Err != "" || !r.Of.counts() || r.N == w.N)
 }
 
-// span writes a length of time without the zeros that Duration.String adds:
-// "1m", "2h".
-func span(d time.Duration) string {
+// Span writes a length of time as stories do, without the zeros that
+// Duration.String adds: "1m", "2h".
+func Span(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")

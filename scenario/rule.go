@@ -101,7 +101,7 @@ func (r Rule) text(hosts [2]string) string {
 		b.WriteString(" from " + hosts[r.From&1])
 	}
 	if r.Fate == Delay {
-		b.WriteString(" by " + span(r.By))
+		b.WriteString(" by " + Span(r.By))
 	}
 	return b.String()
 }

@@ -198,7 +198,7 @@ func (r *runner) settle() error {
 		}
 		left := until - r.engine.Now()
 		if left <= 0 || turn > maxTurns {
-			return fmt.Errorf("%w within %s", ErrRestless, span(settling))
+			return fmt.Errorf("%w within %s", ErrRestless, Span(settling))
 		}
 		if err := r.engine.Advance(left); err != nil {
 			return err
@@ -214,7 +214,7 @@ func (r *runner) wait(w *Wait) error {
 			break
 		}
 		if turn > maxTurns {
-			return fmt.Errorf("%w: too much happens in %s", ErrRestless, span(w.Most))
+			return fmt.Errorf("%w: too much happens in %s", ErrRestless, Span(w.Most))
 		}
 		if err := r.engine.Advance(until - r.engine.Now()); err != nil {
 			return err

@@ -24,9 +24,9 @@ func (*Recover) text([2]string) string { return "the link recovers" }
 
 func (w *Wait) text(hosts [2]string) string {
 	if w.Until == nil {
-		return "wait " + span(w.Most)
+		return "wait " + Span(w.Most)
 	}
-	return "wait until " + w.Until.text(hosts) + ", at most " + span(w.Most)
+	return "wait until " + w.Until.text(hosts) + ", at most " + Span(w.Most)
 }
 
 func (e *Expect) text(hosts [2]string) string { return expectText(e.Hosts, hosts) }

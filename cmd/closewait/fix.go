@@ -190,11 +190,7 @@ func (f *fix) run(ctx context.Context) error {
 }
 
 func (f *fix) plan(prev, cur *observe.Snapshot) *remedy.Plan {
-	grace := f.grace.value
-	if grace == 0 {
-		grace = time.Nanosecond // diagnose takes zero for its default
-	}
-	r := diagnose.Diagnose(prev, cur, diagnose.Options{Grace: grace, Sockets: true, Filter: f.filter.filter()})
+	r := diagnose.Diagnose(prev, cur, diagnose.Options{Grace: f.grace.asGrace(), Sockets: true, Filter: f.filter.filter()})
 	return remedy.Make(prev, cur, r, remedy.Options{
 		Degree: remedy.Degree(f.degree.value), IDs: f.ids, OlderThan: f.older.value, Limit: f.limit.value, Force: f.force,
 		OpenFiles: uint64(f.openFiles.value),

@@ -153,7 +153,7 @@ func (l *labTable) experiment(ctx context.Context, stories []*scenario.Story) (*
 	}
 	t.runs[engineLinux] = make([]played, len(stories))
 	var over atomic.Int32
-	defer l.err.counting(func() string {
+	defer l.err.counting(0, 200*time.Millisecond, func() string {
 		return fmt.Sprintf("playing stories on this kernel: %d of %d… (Ctrl-C: stop)", over.Load(), len(ours))
 	})()
 	err := lab.PlayAll(ctx, ours, lab.Options{}, 0, func(i int, r *lab.Run, err error) {

@@ -14,11 +14,14 @@ import (
 	"github.com/closewait/closewait/internal/misbehave"
 )
 
-// leaks are a program for each cause, the commonest way to come by it.
-var leaks = []struct {
+// leakProgram is the program for a cause.
+type leakProgram struct {
 	cause diagnose.Cause
 	kind  misbehave.Kind
-}{
+}
+
+// leaks has, for each cause, the commonest way to come by it.
+var leaks = []leakProgram{
 	{diagnose.NeverAccepted, misbehave.NeverAccepted},
 	{diagnose.DataUnread, misbehave.DataUnread},
 	{diagnose.EOFUnread, misbehave.EOFUnread},
@@ -90,12 +93,7 @@ fin-unacked needs a peer that falls silent, and so CAP_NET_ADMIN.`,
 }
 
 func (l *labLeak) run(ctx context.Context, cause string) (err error) {
-	at := slices.IndexFunc(leaks, func(k struct {
-		cause diagnose.Cause
-		kind  misbehave.Kind
-	}) bool {
-		return string(k.cause) == cause
-	})
+	at := slices.IndexFunc(leaks, func(x leakProgram) bool { return string(x.cause) == cause })
 	done := l.err.progress(patience, "leaking… (Ctrl-C: stop)")
 	p, err := misbehave.Start(ctx, misbehave.Spec{
 		Kind: leaks[at].kind, Count: l.count.value, Workers: l.workers.value, IPv6: l.ipv6,

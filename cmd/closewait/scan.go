@@ -148,11 +148,7 @@ func (s *scan) run(ctx context.Context) error {
 }
 
 func (s *scan) diagnose(prev, cur *observe.Snapshot) *diagnose.Report {
-	grace := s.grace.value
-	if grace == 0 {
-		grace = time.Nanosecond // diagnose takes zero for its default
-	}
-	return diagnose.Diagnose(prev, cur, diagnose.Options{Grace: grace, Sockets: s.sockets, Filter: s.filter.filter()})
+	return diagnose.Diagnose(prev, cur, diagnose.Options{Grace: s.grace.asGrace(), Sockets: s.sockets, Filter: s.filter.filter()})
 }
 
 func (s *scan) print(w io.Writer, r *diagnose.Report) error {

@@ -201,19 +201,10 @@ func TestOutputFails(t *testing.T) {
 // Without privilege the sockets are there, and what is missing is said.
 func TestUnprivileged(t *testing.T) {
 	privilege.Need(t, "that a scan by another user shows the sockets and says whose owners it could not see")
-	const nobody = 65534
 	peer := leak(t, 2)
-	cmd := command(t, "--grace", "0", "--json", "--peer", peer)
-	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v: %s", err, stderr.String())
-	}
+	r := asNobody(t, command(t, "--grace", "0", "--json", "--peer", peer)).want(t, exitOK)
 	var report diagnose.Report
-	if err := json.Unmarshal(out, &report); err != nil {
+	if err := json.Unmarshal([]byte(r.out), &report); err != nil {
 		t.Fatal(err)
 	}
 	if report.Complete || len(report.Limits) == 0 {

@@ -65,26 +65,18 @@ func (t terminal) style(color string, width int) report.Style {
 // progress shows a line on t while something takes time, from delay on, and
 // returns what takes the line away again. Nothing is shown if t is no terminal.
 func (t terminal) progress(delay time.Duration, text string) (done func()) {
+	return t.counting(delay, 0, func() string { return text })
+}
+
+// counting is progress whose text is asked for anew after every so long; 0: never.
+func (t terminal) counting(delay, every time.Duration, text func() string) (done func()) {
 	if !t.is() {
 		return func() {}
 	}
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		timer := time.NewTimer(delay)
-		defer timer.Stop()
-		select {
-		case <-stop:
-			return
-		case <-timer.C:
-		}
-		if t.dumb() {
-			fmt.Fprintln(t.w, text)
-			return
-		}
-		fmt.Fprint(t.w, text)
-		<-stop
-		fmt.Fprint(t.w, "\r\x1b[K")
+		t.show(stop, delay, every, text)
 	}()
 	return func() {
 		close(stop)
@@ -92,28 +84,29 @@ func (t terminal) progress(delay time.Duration, text string) (done func()) {
 	}
 }
 
-// counting is progress whose text changes.
-func (t terminal) counting(text func() string) (done func()) {
-	if !t.is() || t.dumb() {
-		return func() {}
+func (t terminal) show(stop <-chan struct{}, delay, every time.Duration, text func() string) {
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-stop:
+		return
+	case <-timer.C:
 	}
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		tick := time.NewTicker(200 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			fmt.Fprint(t.w, "\r"+text()+"\x1b[K")
-			select {
-			case <-stop:
-				fmt.Fprint(t.w, "\r\x1b[K")
-				return
-			case <-tick.C:
-			}
+	if t.dumb() {
+		fmt.Fprintln(t.w, text())
+		return
+	}
+	fmt.Fprint(t.w, text())
+	for {
+		if every > 0 {
+			timer.Reset(every)
 		}
-	}()
-	return func() {
-		close(stop)
-		<-stopped
+		select {
+		case <-stop:
+			fmt.Fprint(t.w, "\r\x1b[K")
+			return
+		case <-timer.C:
+			fmt.Fprint(t.w, "\r"+text()+"\x1b[K")
+		}
 	}
 }

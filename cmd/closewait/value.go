@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/closewait/closewait/scenario"
 )
 
 // choice is a flag with a few allowed values.
@@ -36,6 +38,9 @@ type length struct {
 func (l *length) String() string { return brief(l.value) }
 func (l *length) Type() string   { return "duration" }
 
+// asGrace is the length for diagnose.Options, where zero means the default.
+func (l *length) asGrace() time.Duration { return max(l.value, time.Nanosecond) }
+
 func (l *length) Set(s string) error {
 	d, err := time.ParseDuration(s)
 	if err != nil {
@@ -53,14 +58,7 @@ func brief(d time.Duration) string {
 	if d == 0 {
 		return "0" // which is how pflag knows that a default is not worth showing
 	}
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
+	return scenario.Span(d)
 }
 
 // list is a flag that may be repeated and takes several values between commas.

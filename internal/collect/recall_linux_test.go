@@ -14,6 +14,7 @@ import (
 
 	"github.com/closewait/closewait/internal/diagnose"
 	"github.com/closewait/closewait/internal/kernel/sensor"
+	"github.com/closewait/closewait/internal/observe"
 	"github.com/closewait/closewait/internal/privilege"
 	"github.com/closewait/closewait/tcp"
 )
@@ -60,7 +61,7 @@ func TestTheOpenerOfAnHTTPClientIsCreatedBySomething(t *testing.T) {
 	}
 	defer answer.Body.Close() // which the leak of golang/go#43966 leaves out
 
-	var opened []diagnose.Code
+	var opened []observe.Frame
 	for end := time.Now().Add(15 * time.Second); opened == nil; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("waited in vain for the finding with its opener")
@@ -76,7 +77,7 @@ func TestTheOpenerOfAnHTTPClientIsCreatedBySomething(t *testing.T) {
 			}
 		}
 	}
-	if !slices.ContainsFunc(opened, func(c diagnose.Code) bool {
+	if !slices.ContainsFunc(opened, func(c observe.Frame) bool {
 		return strings.HasPrefix(c.Function, "net/http.(*Transport).") && strings.Contains(c.Note, "created by") && c.Line > 0
 	}) {
 		t.Errorf("opened by %+v", opened)

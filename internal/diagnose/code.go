@@ -6,19 +6,6 @@ import (
 	"github.com/closewait/closewait/internal/observe"
 )
 
-// Code is one place in a program, as the report names it.
-type Code struct {
-	// Function is empty where only Module and Offset are known.
-	Function string `json:"function,omitempty"`
-	File     string `json:"file,omitempty"`
-	Line     int    `json:"line,omitempty"`
-	Module   string `json:"module,omitempty"`
-	Offset   uint64 `json:"offset,omitempty"`
-	Note     string `json:"note,omitempty"`
-	// Tells marks the one or two frames that say most of who it was.
-	Tells bool `json:"tells,omitempty"`
-}
-
 // stacks are the sensor's, by the numbers that histories use.
 type stacks struct {
 	all  []observe.Stack
@@ -81,7 +68,7 @@ func (s stacks) signOf(number int) string {
 }
 
 // codeOf is the stack that most members of a group have in common.
-func codeOf(v *view, g *group, which func(*observe.History) int) []Code {
+func codeOf(v *view, g *group, which func(*observe.History) int) []observe.Frame {
 	counts := map[string]int{}
 	example := map[string]int{}
 	best := ""
@@ -98,7 +85,7 @@ func codeOf(v *view, g *group, which func(*observe.History) int) []Code {
 		if counts[sign]++; counts[sign] == 1 {
 			example[sign] = number
 		}
-		if counts[sign] > counts[best] || best == "" && counts[""] == 0 {
+		if counts[sign] > counts[best] {
 			best = sign
 		}
 	}
@@ -106,11 +93,7 @@ func codeOf(v *view, g *group, which func(*observe.History) int) []Code {
 	if stack == nil {
 		return nil
 	}
-	out := make([]Code, len(stack.Frames))
-	for i, f := range stack.Frames {
-		out[i] = Code{Function: f.Function, File: f.File, Line: f.Line, Module: f.Module, Offset: f.Offset, Note: f.Note, Tells: f.Tells}
-	}
-	return out
+	return stack.Frames
 }
 
 // describeCode says which code the connections come from.

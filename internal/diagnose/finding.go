@@ -108,11 +108,11 @@ type Finding struct {
 	// OpenedBy, ReadBy and ZeroBy are the stacks, innermost frame first, of who
 	// opened the connections, first read from them, and first read zero; absent
 	// where no sensor saw it.
-	OpenedBy []Code         `json:"opened_by,omitempty"`
-	ReadBy   []Code         `json:"read_by,omitempty"`
-	ZeroBy   []Code         `json:"zero_by,omitempty"`
-	Advice   Advice         `json:"advice"`
-	Sockets  []SocketDetail `json:"sockets,omitempty"`
+	OpenedBy []observe.Frame `json:"opened_by,omitempty"`
+	ReadBy   []observe.Frame `json:"read_by,omitempty"`
+	ZeroBy   []observe.Frame `json:"zero_by,omitempty"`
+	Advice   Advice          `json:"advice"`
+	Sockets  []SocketDetail  `json:"sockets,omitempty"`
 }
 
 // Owner is one program: all processes that run the same executable under the

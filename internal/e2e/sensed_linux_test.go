@@ -111,8 +111,8 @@ func TestSensorMakesALookExact(t *testing.T) {
 }
 
 // names reports whether the frames that tell most are of a room.
-func names(stack []diagnose.Code, room string) bool {
-	return slices.ContainsFunc(stack, func(c diagnose.Code) bool {
+func names(stack []observe.Frame, room string) bool {
+	return slices.ContainsFunc(stack, func(c observe.Frame) bool {
 		return c.Tells && strings.Contains(c.Function, room) && strings.HasSuffix(c.File, ".go") && c.Line > 0
 	})
 }

@@ -56,7 +56,7 @@ func (e *Engine) skipBeats(goal time.Duration) bool {
 	if n < 1 {
 		return false
 	}
-	e.note("skipped what only repeats itself: a probe and its answer, every " + plain(b.every.Round(time.Second)))
+	e.note("skipped what only repeats itself: a probe and its answer, every " + scenario.Span(b.every.Round(time.Second)))
 	e.clock.jump(time.Now(), e.Now()+n*b.every)
 	e.timers[host].story += n * b.every
 	b.deadline = e.timers[host].story

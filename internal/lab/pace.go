@@ -3,7 +3,6 @@ package lab
 import (
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/closewait/closewait/scenario"
@@ -174,16 +173,4 @@ func (p Pace) nominal(first time.Duration, backoff uint8) time.Duration {
 		}
 	}
 	return d
-}
-
-// plain writes a duration without the zeros of Duration.String: "1m", "2h".
-func plain(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }

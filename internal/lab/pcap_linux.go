@@ -8,6 +8,8 @@ import (
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
+
+	"github.com/closewait/closewait/scenario"
 )
 
 // recording writes what the hosts sent as pcapng: an interface for each host,
@@ -66,7 +68,7 @@ func (p *passage) remarks() []string {
 	case p.Copies > 0:
 		remarks = append(remarks, "the link made a copy of it")
 	case p.Arrived-p.Sent > 0 && p.fate.By > 0:
-		remarks = append(remarks, "the link delayed it by "+plain(p.fate.By))
+		remarks = append(remarks, "the link delayed it by "+scenario.Span(p.fate.By))
 	}
 	return remarks
 }

@@ -28,7 +28,7 @@ func Play(ctx context.Context, s *scenario.Story, o Options) (*Run, error) {
 			o.Pace = o.Pace.patient()
 		}
 	}
-	tooLong := fmt.Errorf("%s takes longer than %s here", s.File, plain(o.Latest))
+	tooLong := fmt.Errorf("%s takes longer than %s here", s.File, scenario.Span(o.Latest))
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Latest, tooLong)
 	defer cancel()
 	o.Hosts = s.Hosts

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/closewait/closewait/internal/kernel/sockdiag"
+	"github.com/closewait/closewait/scenario"
 	"github.com/closewait/closewait/tcp"
 )
 
@@ -151,7 +152,7 @@ const timeWait = time.Minute
 func (t *timer) shortened(pace Pace, what string, wait time.Duration) (story, kernel time.Duration) {
 	n := pace.seconds(wait)
 	if kernel = time.Duration(n) * time.Second; kernel != wait {
-		t.notes = append(t.notes, fmt.Sprintf("%s of %s takes %d s", what, plain(wait), n))
+		t.notes = append(t.notes, fmt.Sprintf("%s of %s takes %d s", what, scenario.Span(wait), n))
 	}
 	return wait, kernel
 }
@@ -176,7 +177,7 @@ func (t *timer) backoff(pace Pace, row sockdiag.Row) (story, kernel time.Duratio
 		return kernel, kernel
 	}
 	t.notes = append(t.notes, fmt.Sprintf("retransmissions and probes that would be more than %s apart are %s apart (tcp_rto_max_ms)",
-		plain(pace.cap()), plain(pace.cap())))
+		scenario.Span(pace.cap()), scenario.Span(pace.cap())))
 	if pace.Retries2 > 0 {
 		t.notes = append(t.notes, fmt.Sprintf("they are given up after %d or, of an orphan, %d (tcp_retries2, tcp_orphan_retries), not after 15 or 8",
 			pace.Retries2, pace.OrphanRetries))

@@ -6,12 +6,13 @@ import (
 	"strings"
 
 	"github.com/closewait/closewait/internal/diagnose"
+	"github.com/closewait/closewait/internal/observe"
 )
 
 // code names who opened the connections, and who read from them.
 func code(f *diagnose.Finding) paragraph {
 	var parts []string
-	add := func(what string, stack []diagnose.Code) {
+	add := func(what string, stack []observe.Frame) {
 		if len(stack) > 0 {
 			parts = append(parts, what+" "+places(stack))
 		}
@@ -28,7 +29,7 @@ func code(f *diagnose.Finding) paragraph {
 }
 
 // places are the frames that tell most, innermost first; else the innermost.
-func places(stack []diagnose.Code) string {
+func places(stack []observe.Frame) string {
 	var names []string
 	for i := range stack {
 		if stack[i].Tells {
@@ -42,7 +43,7 @@ func places(stack []diagnose.Code) string {
 }
 
 // frame is a function and where its source is, or at least where its code is.
-func frame(c *diagnose.Code) string {
+func frame(c *observe.Frame) string {
 	name := plainName(c.Function)
 	if name == "" {
 		name = fmt.Sprintf("%s+%#x", path.Base(c.Module), c.Offset)
