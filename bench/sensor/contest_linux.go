@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,22 +19,49 @@ import (
 type contestant struct {
 	name  string
 	start func(context.Context) (stop func() error, err error)
+	// seldom it runs, since its start takes long.
+	seldom bool
 }
 
 const (
 	nothingName = "nothing"
-	againName   = "nothing, again"
+	idleName    = "idle programs"
 	sensorName  = "the sensor"
+	againName   = "nothing, again"
 )
 
 func nothing(context.Context) (func() error, error) { return func() error { return nil }, nil }
 
-func withSensor(context.Context) (func() error, error) {
-	s, err := sensor.Load()
-	if err != nil {
-		return nil, err
+// place is where the kernel put a sensor's programs, which is worth a percent or two
+// of the traffic: every so often they get another.
+type place struct {
+	sensor *sensor.Sensor
+	left   int
+}
+
+// starts is how often a sensor is started before its place is changed.
+const starts = seldom * len(kinds)
+
+func (p *place) start(context.Context) (stop func() error, err error) {
+	if p.left == 0 {
+		if err := p.leave(); err != nil {
+			return nil, err
+		}
+		if p.sensor, err = sensor.Load(); err != nil {
+			return nil, err
+		}
+		p.left = starts - 1
+		return p.sensor.Pause, nil
 	}
-	return s.Close, nil
+	p.left--
+	return p.sensor.Pause, p.sensor.Resume()
+}
+
+func (p *place) leave() error {
+	if p.sensor == nil {
+		return nil
+	}
+	return p.sensor.Close()
 }
 
 const tcplifeName = "tcplife"
@@ -46,7 +74,8 @@ func rivals(progress io.Writer) (all []contestant) {
 			fmt.Fprintf(progress, "without %s: %v (install libbpf-tools)\n", name, err)
 			continue
 		}
-		all = append(all, contestant{name, func(ctx context.Context) (func() error, error) { return tool(ctx, path) }})
+		start := func(ctx context.Context) (func() error, error) { return tool(ctx, path) }
+		all = append(all, contestant{name: name, start: start, seldom: true})
 	}
 	return all
 }
@@ -97,57 +126,73 @@ type contest struct {
 	contestants []contestant
 	each        time.Duration
 	progress    io.Writer
-	// took is the time of one connection or message, by kind, contestant and round.
+	// took is the time of one connection or message, by kind, contestant and round;
+	// 0 where a contestant did not take part.
 	took [len(kinds)][][]time.Duration
 }
 
+// seldom is in how many rounds a seldom contestant takes part once.
+const seldom = 10
+
 func (c *contest) hold(ctx context.Context, rounds int) error {
+	order := make([]int, len(c.contestants))
+	for i := range order {
+		order[i] = i
+	}
 	for k := range kinds {
 		c.took[k] = make([][]time.Duration, len(c.contestants))
+		for i := range order {
+			c.took[k][i] = make([]time.Duration, rounds)
+		}
 	}
-	for range rounds {
-		for i, one := range c.contestants {
-			if err := c.time(ctx, i); err != nil {
-				return fmt.Errorf("%s: %w", one.name, err)
+	for r := range rounds {
+		for k := range kinds {
+			for _, i := range order {
+				if c.contestants[i].seldom && r%seldom != 0 {
+					continue
+				}
+				var err error
+				if c.took[k][i][r], err = c.time(ctx, kinds[k], c.contestants[i]); err != nil {
+					return fmt.Errorf("%s: %w", c.contestants[i].name, err)
+				}
 			}
 		}
-		fmt.Fprint(c.progress, ".")
+		slices.Reverse(order) // nobody gains by who came before
+		if r%seldom == 0 {
+			fmt.Fprint(c.progress, ".")
+		}
 	}
 	fmt.Fprintln(c.progress)
 	return nil
 }
 
-func (c *contest) time(ctx context.Context, i int) (err error) {
+func (c *contest) time(ctx context.Context, kind string, one contestant) (each time.Duration, err error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return 0, err
 	}
-	stop, err := c.contestants[i].start(ctx)
+	stop, err := one.start(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	aside := c.each / 4
 	defer func() {
 		err = errors.Join(err, stop())
 		// What it left to do, freeing memory above all, is not the next one's cost.
-		time.Sleep(c.each)
+		time.Sleep(aside)
 	}()
-	for k, kind := range kinds {
-		// A little first, unmeasured: what was attached has patched the kernel's code.
-		if _, _, err := c.maker.do(kind, int(c.each.Milliseconds()/3)); err != nil {
-			return err
-		}
-		_, each, err := c.maker.do(kind, int(c.each.Milliseconds()))
-		if err != nil {
-			return err
-		}
-		c.took[k][i] = append(c.took[k][i], each)
+	// A little first, unmeasured: what was attached has patched the kernel's code.
+	if _, _, err := c.maker.do(kind, int(aside.Milliseconds())); err != nil {
+		return 0, err
 	}
-	return nil
+	_, each, err = c.maker.do(kind, int(c.each.Milliseconds()))
+	return each, err
 }
 
 // losses are each contestant's, beside nothing in the same round: before the sensor
 // and after it.
 func (c *contest) losses() (all []loss) {
-	const first, again = 0, 2
+	const first = 0
+	again := slices.IndexFunc(c.contestants, func(one contestant) bool { return one.name == againName })
 	for k, kind := range kinds {
 		base := c.took[k][first]
 		for i, one := range c.contestants {
@@ -156,6 +201,9 @@ func (c *contest) losses() (all []loss) {
 			}
 			var percents, nanos []float64
 			for r, took := range c.took[k][i] {
+				if took == 0 {
+					continue
+				}
 				without := float64(base[r])
 				if i != again {
 					without = (without + float64(c.took[k][again][r])) / 2
@@ -164,7 +212,8 @@ func (c *contest) losses() (all []loss) {
 				nanos = append(nanos, float64(took)-without)
 			}
 			all = append(all, loss{
-				Traffic: kind, With: one.name, Percent: spreadOf(percents), ExtraNS: spreadOf(nanos), BaseNS: spreadOf(floats(base)),
+				Traffic: kind, With: one.name, Rounds: len(nanos),
+				Percent: spreadOf(percents), ExtraNS: spreadOf(nanos), BaseNS: spreadOf(floats(base)),
 			})
 		}
 	}

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/link"
 
 	"github.com/closewait/closewait/internal/kernel/sensor"
 )
@@ -68,19 +66,11 @@ func cost(m *maker, each time.Duration) (all []program, perConnection, perRecv f
 // measuring is what the kernel says that a program takes which does nothing: that
 // much of every figure is the measuring itself.
 func measuring(m *maker, each time.Duration) (perRun float64, err error) {
-	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
-		Type: ebpf.Tracing, AttachType: ebpf.AttachTraceRawTp, AttachTo: "sock_recv_length", License: "GPL",
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
-	})
+	d, err := doNothing("sock_recv_length")
 	if err != nil {
-		return 0, fmt.Errorf("load a program that does nothing: %w", err)
+		return 0, err
 	}
-	defer p.Close()
-	l, err := link.AttachTracing(link.TracingOptions{Program: p})
-	if err != nil {
-		return 0, fmt.Errorf("attach a program that does nothing: %w", err)
-	}
-	defer l.Close()
+	defer func() { err = errors.Join(err, d.close()) }()
 	stats, err := ebpf.EnableStats(0) // BPF_STATS_RUN_TIME
 	if err != nil {
 		return 0, fmt.Errorf("have the kernel measure: %w", err)
@@ -89,7 +79,7 @@ func measuring(m *maker, each time.Duration) (perRun float64, err error) {
 	if _, _, err := m.do(messages, int(each.Milliseconds())); err != nil {
 		return 0, err
 	}
-	took, err := p.Stats()
+	took, err := d.program.Stats()
 	if err != nil {
 		return 0, err
 	}

@@ -63,8 +63,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	var o options
 	fs := flag.NewFlagSet("bench/sensor", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.IntVar(&o.rounds, "rounds", 15, "how often everything is timed")
-	fs.DurationVar(&o.each, "each", 200*time.Millisecond, "for how long, each time")
+	fs.IntVar(&o.rounds, "rounds", 150, "how often everything is timed")
+	fs.DurationVar(&o.each, "each", 25*time.Millisecond, "for how long, each time")
 	fs.IntVar(&o.held, "held", 8000, "how many connections to measure memory with")
 	fs.BoolVar(&o.short, "short", false, "1 round, few connections, no verdict: does it work")
 	fs.BoolVar(&o.json, "json", false, "write the result as JSON")
@@ -122,6 +122,14 @@ func write(w io.Writer, r *result, asJSON bool) error {
 	return enc.Encode(r)
 }
 
+// counting is for how long the kernel measures the programs.
+func counting(o options) time.Duration {
+	if o.short {
+		return o.each
+	}
+	return 500 * time.Millisecond
+}
+
 // measure makes the traffic, with everything in turn.
 func measure(ctx context.Context, o options, progress io.Writer) (r *result, err error) {
 	if os.Geteuid() != 0 {
@@ -132,7 +140,12 @@ func measure(ctx context.Context, o options, progress io.Writer) (r *result, err
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, m.close()) }()
-	all := []contestant{{nothingName, nothing}, {sensorName, withSensor}, {againName, nothing}}
+	p := &place{}
+	defer func() { err = errors.Join(err, p.leave()) }()
+	all := []contestant{
+		{name: nothingName, start: nothing}, {name: idleName, start: withIdlers},
+		{name: sensorName, start: p.start}, {name: againName, start: nothing},
+	}
 	if o.rivals {
 		all = append(all, rivals(progress)...)
 	}
@@ -141,10 +154,10 @@ func measure(ctx context.Context, o options, progress io.Writer) (r *result, err
 		return nil, err
 	}
 	r = &result{Machine: thisMachine(), Rounds: o.rounds, Losses: c.losses()}
-	if r.Programs, r.PerConnection, r.PerRecv, err = cost(m, o.each*3); err != nil {
+	if r.Programs, r.PerConnection, r.PerRecv, err = cost(m, counting(o)); err != nil {
 		return nil, err
 	}
-	if r.Measuring, err = measuring(m, o.each*3); err != nil {
+	if r.Measuring, err = measuring(m, counting(o)); err != nil {
 		return nil, err
 	}
 	if r.Memory, err = memory(m, o.held); err != nil {

@@ -50,6 +50,7 @@ func thisMachine() machine {
 type loss struct {
 	Traffic string `json:"traffic"`
 	With    string `json:"with"`
+	Rounds  int    `json:"rounds"` // that it took part in
 	Percent spread `json:"percent"`
 	ExtraNS spread `json:"extra_ns"`
 	BaseNS  spread `json:"without_ns"`

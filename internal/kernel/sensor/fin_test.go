@@ -99,6 +99,30 @@ func TestOlderConnectionsAreMarked(t *testing.T) {
 	}
 }
 
+func TestWhatBeganInAPauseIsOlder(t *testing.T) {
+	s := start(t)
+	must(t, s.Pause())
+	ours, peer := pair(t)
+	send(t, peer, 1)
+	recvfrom(ours, 1, 0)
+	if r, ok := lookup(t, s, cookie(t, ours)); ok {
+		t.Errorf("in a pause: %+v", r)
+	}
+	untouched, untouchedPeer := pair(t)
+	must(t, s.Resume())
+	for _, p := range [...][2]*os.File{{ours, peer}, {untouched, untouchedPeer}} {
+		finish(t, p[0], p[1], false)
+		if h := history(t, s, p[0]); !h.Older || h.Opened != 0 || h.HalfClosed == 0 {
+			t.Errorf("%+v", h.History)
+		}
+	}
+	after, afterPeer := pair(t)
+	finish(t, after, afterPeer, false)
+	if h := history(t, s, after); h.Older || !h.Outbound {
+		t.Errorf("after it: %+v", h.History)
+	}
+}
+
 func TestTheEndOfAnOlderHalfClosedConnectionIsHeard(t *testing.T) {
 	privilege.Need(t, "the sensor on the running kernel")
 	closed, closedPeer := pair(t)

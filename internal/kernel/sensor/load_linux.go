@@ -34,6 +34,14 @@ var tracepoints = [...]struct{ program, tracepoint string }{
 	{traceProgDestroy, "tcp_destroy_sock"},
 }
 
+// Tracepoints are the kernel's names of what the sensor attaches to.
+func Tracepoints() (names []string) {
+	for _, t := range tracepoints {
+		names = append(names, t.tracepoint)
+	}
+	return names
+}
+
 // traced reports whether the running kernel describes a tracepoint.
 func traced(tracepoint string) (bool, error) {
 	kernel, err := btf.LoadKernelSpec()
@@ -85,12 +93,8 @@ func load(has func(tracepoint string) (bool, error)) (*set, error) {
 // begin attaches the programs, and then lets them trust what they see: a socket
 // that became established between the first and the last might look inbound.
 func (s *set) begin(missing uint32) error {
-	for name, p := range s.programs {
-		l, err := link.AttachTracing(link.TracingOptions{Program: p})
-		if err != nil {
-			return unavailable(fmt.Errorf("attach %s: %w", name, err))
-		}
-		s.links[name] = l
+	if err := s.attach(); err != nil {
+		return err
 	}
 	c := traceControl{
 		Layout: layout, Missing: missing,
@@ -99,12 +103,28 @@ func (s *set) begin(missing uint32) error {
 	return s.maps[traceMapControl].Put(uint32(0), &c)
 }
 
+func (s *set) attach() error {
+	for name, p := range s.programs {
+		l, err := link.AttachTracing(link.TracingOptions{Program: p})
+		if err != nil {
+			return unavailable(fmt.Errorf("attach %s: %w", name, err))
+		}
+		s.links[name] = l
+	}
+	return nil
+}
+
+func (s *set) detach() (err error) {
+	for _, l := range s.links {
+		err = errors.Join(err, l.Close())
+	}
+	clear(s.links)
+	return err
+}
+
 // close drops this process's hold; what is pinned stays.
 func (s *set) close() error {
-	var errs []error
-	for _, l := range s.links {
-		errs = append(errs, l.Close())
-	}
+	errs := []error{s.detach()}
 	for _, p := range s.programs {
 		errs = append(errs, p.Close())
 	}
