@@ -82,6 +82,10 @@ func closeWaitEnding(v *view, s *observe.Socket, d verdict) ending {
 		return ending{kind: Never, rule: ruleZeroWindow}
 	case observe.TimerKeepalive:
 		return keepaliveEnding(s, limitsOf(v, s), peerOf(v, s), d.age)
+	case observe.TimerNone:
+		if e, firing := firingEnding(v, s, d); firing {
+			return e
+		}
 	}
 	switch d.cause {
 	case HalfCloseInUse:
@@ -95,6 +99,21 @@ func closeWaitEnding(v *view, s *observe.Socket, d verdict) ending {
 		return ending{kind: OnWrite, rule: ruleWriteResets}
 	}
 	return ending{kind: Never, rule: ruleNoTimer}
+}
+
+// firingEnding: while a timer's handler runs, the kernel shows no timer. That one
+// must run is told by what it is for.
+func firingEnding(v *view, s *observe.Socket, d verdict) (e ending, firing bool) {
+	switch l := limitsOf(v, s); {
+	case s.SendQ > 0:
+		e = ending{kind: By, after: retransmissionEnd(s, l, true), rule: ruleRetransmits}
+	case keepsAlive(s):
+		e = keepaliveEnding(s, l, peerOf(v, s), d.age)
+	default:
+		return ending{}, false
+	}
+	e.likely = true
+	return e, true
 }
 
 // keepaliveEnding: the next probe comes when the timer expires. What it meets
