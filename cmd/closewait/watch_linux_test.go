@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/closewait/closewait/internal/diagnose"
 	"github.com/closewait/closewait/internal/misbehave"
 	"github.com/closewait/closewait/internal/observe"
@@ -215,6 +217,32 @@ func TestWatchTellsHowAConnectionEnds(t *testing.T) {
 			}, kind: watch.FINReceived,
 			end:   func(t *testing.T, p *pair) { must(t, p.listener.Close()) },
 			looks: "ended:listener:likely", sensor: "ended:listener:certain"},
+		"keepalive unanswered": {
+			begin: func(t *testing.T, p *pair) { must(t, p.far.CloseWrite()) }, kind: watch.FINReceived,
+			end: func(t *testing.T, p *pair) {
+				deafen(t, p.far)
+				must(t, p.ours.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1}))
+			},
+			looks: "masked:reset:likely", sensor: "masked:keepalive:certain"},
+		"data unacknowledged": {
+			begin: func(t *testing.T, p *pair) { must(t, p.far.CloseWrite()) }, kind: watch.FINReceived,
+			end: func(t *testing.T, p *pair) {
+				deafen(t, p.far)
+				onSocket(t, p.ours, func(fd int) error {
+					return unix.SetsockoptInt(fd, unix.SOL_TCP, unix.TCP_USER_TIMEOUT, 500)
+				})
+				if _, err := p.ours.Write([]byte("x")); err != nil {
+					t.Fatal(err)
+				}
+			},
+			looks: "masked:unknown:", sensor: "masked:retransmissions:certain"},
+		"destroyed": {
+			begin: func(t *testing.T, p *pair) { must(t, p.far.CloseWrite()) }, kind: watch.FINReceived,
+			end: func(t *testing.T, p *pair) {
+				privilege.Need(t, "a connection that is destroyed")
+				closewait(t, "fix", "--apply", "--degree", "destroy", "--grace", "0", "--peer", p.listener.Addr().String()).want(t, exitOK)
+			},
+			looks: "masked:reset:likely", sensor: "masked:destroyed:certain"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			modes(t, func(t *testing.T, exact bool, flags ...string) {
@@ -238,6 +266,25 @@ func TestWatchTellsHowAConnectionEnds(t *testing.T) {
 			})
 		})
 	}
+}
+
+// onSocket does something to a connection's descriptor.
+func onSocket(t *testing.T, c *net.TCPConn, do func(fd int) error) {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	must(t, err)
+	var failed error
+	must(t, raw.Control(func(fd uintptr) { failed = do(int(fd)) }))
+	must(t, failed)
+}
+
+// deafen lets nothing through to a socket: its host seems gone.
+func deafen(t *testing.T, c *net.TCPConn) {
+	t.Helper()
+	nothing := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K}}
+	onSocket(t, c, func(fd int) error {
+		return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &nothing[0]})
+	})
 }
 
 func TestWatchTellsThatAProcessDied(t *testing.T) {
