@@ -58,28 +58,27 @@ type span struct{ from, to tcp.Seq }
 type flag uint64
 
 const (
-	passive     flag = 1 << iota // began in LISTEN
-	wasOpen                      // was in SYN-SENT or beyond
-	synced                       // both SYNs exchanged: was in ESTABLISHED or beyond
-	finQueued                    // our FIN follows the written data
-	finSent                      // it has been sent
-	finAcked                     // it has been acknowledged
-	finHere                      // the peer's FIN is in order
-	finEarly                     // the peer's FIN came before its data: at finSeq
-	readShut                     // shutdown(SHUT_RD)
-	readTold                     // a read returned zero
-	detached                     // no application any more
-	persisting                   // sendAt is a zero-window probe
-	keepOn                       // SO_KEEPALIVE
-	lingerZero                   // SO_LINGER on, 0 seconds
-	noDelay                      // TCP_NODELAY
-	ackNow                       // owes an ACK in this Step
-	miniWait                     // waitAt is to become a second, silent wait (Linux)
-	keepProbing                  // keepalive probes are out
-	resent                       // what is outstanding has been retransmitted (Karn)
-	synAcked                     // our SYN has been acknowledged
-	tailing                      // sendAt is a tail probe
-	several                      // more than one segment went out since all was acknowledged
+	passive    flag = 1 << iota // began in LISTEN
+	wasOpen                     // was in SYN-SENT or beyond
+	synced                      // both SYNs exchanged: was in ESTABLISHED or beyond
+	finQueued                   // our FIN follows the written data
+	finSent                     // it has been sent
+	finAcked                    // it has been acknowledged
+	finHere                     // the peer's FIN is in order
+	finEarly                    // the peer's FIN came before its data: at finSeq
+	readShut                    // shutdown(SHUT_RD)
+	readTold                    // a read returned zero
+	detached                    // no application any more
+	persisting                  // sendAt is a zero-window probe
+	keepOn                      // SO_KEEPALIVE
+	lingerZero                  // SO_LINGER on, 0 seconds
+	noDelay                     // TCP_NODELAY
+	ackNow                      // owes an ACK in this Step
+	miniWait                    // waitAt is to become a second, silent wait (Linux)
+	resent                      // what is outstanding has been retransmitted (Karn)
+	synAcked                    // our SYN has been acknowledged
+	tailing                     // sendAt is a tail probe
+	several                     // more than one segment went out since all was acknowledged
 )
 
 // NewConn returns a closed connection with the profile's defaults.

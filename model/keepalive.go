@@ -13,7 +13,6 @@ func (s *step) restKeepalive() {
 	if !c.has(persisting) {
 		c.unanswered = 0
 	}
-	c.clear(keepProbing)
 	s.armKeepalive(c.keepIdle)
 }
 
@@ -44,7 +43,6 @@ func (s *step) keepTimeout() {
 	if c.unanswered < 1<<15 {
 		c.unanswered++
 	}
-	c.set(keepProbing)
 	// "Such a segment generally contains SEG.SEQ = SND.NXT-1", and no data
 	// (SHLD-12): the peer has it, and answers with where it stands.
 	seg := s.ackSegment()

@@ -12,7 +12,7 @@ func (s *step) enterTimeWait() {
 	c.sendAt, c.moreAt, c.keepAt, c.delayedAt, c.stallAt = 0, 0, 0, 0, 0
 	c.rttAt, c.rttSeq, c.backoffAt, c.heardAt, c.recover = 0, 0, 0, 0, 0
 	c.retries, c.backoff, c.unanswered = 0, 0, 0
-	c.clear(persisting | tailing | several | keepProbing | resent | miniWait)
+	c.clear(persisting | tailing | several | resent | miniWait)
 	s.restartTimeWait()
 }
 
