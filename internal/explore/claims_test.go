@@ -1,6 +1,9 @@
 package explore
 
 import (
+	"fmt"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/closewait/closewait/model"
@@ -26,6 +29,24 @@ func explore(t *testing.T, o Options) *Result {
 	}
 	t.Logf("%s: %d states, %d transitions, %d deep", o.Profiles[0].Name, r.States, r.Transitions, r.Depth)
 	return r
+}
+
+// documented compares a search within the default bounds with its row of the table in
+// docs/model-explore.md, if it has one.
+func documented(t *testing.T, name string, r *Result) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/model-explore.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, row, ok := strings.Cut(string(text), "\n| "+name+" | ")
+	if !ok {
+		return
+	}
+	row, _, _ = strings.Cut(row, "\n")
+	if want := fmt.Sprintf("%d | %d |", r.States, r.Transitions); !strings.HasPrefix(strings.ReplaceAll(row, ",", ""), want) {
+		t.Errorf("docs/model-explore.md says %s of %s, and the search %s", row, name, want)
+	}
 }
 
 func answer(t *testing.T, r *Result, name string) *Answer {
@@ -57,6 +78,7 @@ func tuned() model.Profile {
 // CLOSE_WAIT may last for ever with no packet lost.
 func TestOnLinuxCloseWaitLastsForeverWithNothingLost(t *testing.T) {
 	r := explore(t, Of(model.Linux()))
+	documented(t, "linux", r)
 	p := answer(t, r, "stuck-forever").NothingLost
 	if p == nil {
 		t.Fatal("there is no such story")
@@ -81,8 +103,9 @@ func TestOnLinuxCloseWaitLastsForeverWithNothingLost(t *testing.T) {
 func TestWithARSTOnExpiryCloseWaitLastsForeverOnlyIfARSTIsLost(t *testing.T) {
 	for _, p := range []model.Profile{model.XNU(), tuned()} {
 		t.Run(p.Name, func(t *testing.T) {
-			a := answer(t, explore(t, Of(p)), "stuck-forever")
-			onlyIfResetLost(t, a)
+			r := explore(t, Of(p))
+			documented(t, p.Name, r)
+			onlyIfResetLost(t, answer(t, r, "stuck-forever"))
 		})
 	}
 }
