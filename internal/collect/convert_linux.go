@@ -1,6 +1,8 @@
 package collect
 
 import (
+	"golang.org/x/sys/unix"
+
 	"github.com/closewait/closewait/internal/kernel/bpfiter"
 	"github.com/closewait/closewait/internal/kernel/pidfd"
 	"github.com/closewait/closewait/internal/kernel/sockdiag"
@@ -22,6 +24,7 @@ func (s *survey) fromRecord(r *bpfiter.Record) observe.Socket {
 	}
 	if r.State == tcp.Closed { // what a dead connection left in its queues BPF alone sees whole
 		out.RecvQ, out.SendQ, out.Shutdown = 0, 0, 0
+		out.Died = died(r)
 	}
 	if !r.HasTCP {
 		return out
@@ -41,6 +44,24 @@ func (s *survey) fromRecord(r *bpfiter.Record) observe.Socket {
 		RTOMin: observe.Millis(r.RTOMin), RTOMax: observe.Millis(r.RTOMax), RetransSince: observe.Millis(r.RetransAge),
 	})
 	return out
+}
+
+// died reads sk_err: tcp_reset() sets EPIPE after the peer's FIN and ECONNRESET before,
+// tcp_write_err() ETIMEDOUT, tcp_abort() ECONNABORTED. Others (ICMP) do not end it by
+// themselves.
+func died(r *bpfiter.Record) observe.End {
+	switch unix.Errno(r.Err) {
+	case unix.EPIPE, unix.ECONNRESET:
+		return observe.EndReset
+	case unix.ECONNABORTED:
+		return observe.EndDestroyed
+	case unix.ETIMEDOUT:
+		if r.SendQ > 0 { // what was not acknowledged still counts
+			return observe.EndRetransmitted
+		}
+		return observe.EndKeepalive
+	}
+	return ""
 }
 
 // optionsLike returns options that are nowhere changed, so that sockets may

@@ -24,7 +24,7 @@ var counsels = map[Cause]counsel{
 		"set a write timeout (or TCP_USER_TIMEOUT) and close when it passes; look at why the peer stopped reading"},
 	Ownerless: {"a descriptor exists, but no process that could be looked into holds it",
 		"look for a descriptor in flight in a unix socket, in io_uring, or in a pid namespace that can't be seen from here"},
-	Masked: {"a RST ended the connection, which hides the leak from every other tool: the application still holds the descriptor",
+	Masked: {"the connection has ended, most often by a RST, which hides the leak from every other tool: the application still holds the descriptor",
 		"close the socket when a read returns zero or an error; meanwhile only a restart frees the descriptors"},
 	PeerKeepsOpen: {"this side has shut its sending direction; the peer neither closes nor sends",
 		"look at the peer: it has the CLOSE_WAIT bug; here, close() after shutdown() with a timeout"},

@@ -106,8 +106,9 @@ func maskedFacts(v *view, g *group, add addFact) {
 	case v.prev != nil && confidenceOf(g) == Certain:
 		add(fromSocket, "they were dead at both looks, %s apart", v.interval.Round(time.Millisecond))
 	case confidenceOf(g) != Certain:
-		add(fromSocket, "one look can't tell how long ago the RST came, only that it came after the last ACK")
+		add(fromSocket, "one look can't tell how long ago it ended, only that it was after the last ACK")
 	}
+	diedFacts(v, g, add)
 	if g.key.service.Addr().IsValid() {
 		return
 	}

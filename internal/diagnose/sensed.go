@@ -154,6 +154,24 @@ func endFacts(v *view, g *group, add addFact) {
 	}
 }
 
+// diedFacts tells of those whose end no sensor saw.
+func diedFacts(v *view, g *group, add addFact) {
+	counts := map[observe.End]int{}
+	for i := range g.members {
+		if s, _ := g.at(v, i); s.History == nil || s.History.Ended.IsZero() {
+			counts[s.Died]++
+		}
+	}
+	for _, e := range endings {
+		if n := counts[e.end]; n > 0 {
+			add(fromSocket, "%s %s: the error still waits to be told to the application", e.text, ofAll(n, len(g.members)))
+		}
+	}
+	if n := counts[""]; n > 0 && v.cur.Reader == "bpf" {
+		add(fromSocket, "the application was told of the end of %s, or both sides had finished", ofAll(n, len(g.members)))
+	}
+}
+
 func ofAll(n, total int) string {
 	if n == total {
 		return all(total)

@@ -16,7 +16,7 @@ import (
 )
 
 // agree holds two looks at one population against each other, field by field: an
-// earlier one and a later one. Only BPF sees Options, and the remote address of
+// earlier one and a later one. Only BPF sees Options, and the remote address and error of
 // a dead connection; times go on between the looks.
 func agree(t *testing.T, earlier, later *observe.Snapshot, p *population) {
 	t.Helper()
@@ -111,7 +111,7 @@ func (c *comparison) canonical(s *observe.Snapshot, p *population) map[string]ob
 		})
 		x.Options = nil
 		if x.State == tcp.Closed {
-			x.Remote = netip.AddrPort{}
+			x.Remote, x.Died = netip.AddrPort{}, ""
 		}
 		name := fmt.Sprintf("%v %v → %v cookie %x", x.State, x.Local, x.Remote, x.Cookie)
 		if _, twice := out[name]; twice {

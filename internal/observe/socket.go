@@ -42,6 +42,9 @@ type Socket struct {
 	// Unsettled: the process that held it ended, or became another program, during
 	// the look, so that nobody can be named. It is not ownerless for that.
 	Unsettled bool `json:"unsettled,omitempty"`
+	// Died is how a dead connection ended, by the error that still waits for its
+	// application; only a BPF reader sees that. Empty if it was taken, or none came.
+	Died End `json:"died,omitempty"`
 	// History is what the sensor saw of it; nil where none runs or it saw nothing.
 	History *History `json:"history,omitempty"`
 }

@@ -109,7 +109,7 @@ func maskedReport() *diagnose.Report {
 	r.Totals = diagnose.Totals{TCP: 310, Namespaces: 1, CloseWait: 0, Masked: 138, Stuck: 138}
 	f := eofUnread()
 	f.Cause, f.State, f.Count, f.Severity, f.Confidence = diagnose.Masked, tcp.Closed, 138, diagnose.Warning, diagnose.Likely
-	f.Remote, f.Advice.Meaning = "*", "a RST ended the connection, which hides the leak from every other tool: the application still holds the descriptor"
+	f.Remote, f.Advice.Meaning = "*", "the connection has ended, most often by a RST, which hides the leak from every other tool: the application still holds the descriptor"
 	f.Oldest, f.Newest = diagnose.Age{AtLeastS: 10}, diagnose.Age{AtLeastS: 0, AtMostS: ptr(30.0)}
 	f.Evidence = []diagnose.Evidence{
 		{Fact: "138 descriptors of sockets that the kernel lists no more", Source: "procfs"},

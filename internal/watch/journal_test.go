@@ -189,6 +189,13 @@ func TestEndsByLooks(t *testing.T) {
 			},
 			then: func(s *scene) []observe.Socket { return []observe.Socket{s.dead(1)} },
 			want: "masked:unknown"},
+		"the error that waits for the application tells": {
+			then: func(s *scene) []observe.Socket {
+				x := s.dead(1)
+				x.Died = observe.EndDestroyed
+				return []observe.Socket{x}
+			},
+			want: "masked:destroyed(certain)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, Options{})

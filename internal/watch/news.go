@@ -139,8 +139,10 @@ func (t *taking) died(c *connection, before *observe.Socket) {
 	}
 	c.said.masked = true
 	e := c.event(Masked, t.at, FromLooks).between(t.since, t.at)
-	e.End, e.Confidence = endOfDead(before), diagnose.Likely
-	if e.End == EndUnknown {
+	switch e.End, e.Confidence = endOfDead(before), diagnose.Likely; {
+	case c.socket.Died != "":
+		e.End, e.Confidence = c.socket.Died, diagnose.Certain
+	case e.End == EndUnknown:
 		e.Confidence = ""
 	}
 	if h := c.history; h != nil && !h.Ended.IsZero() {
