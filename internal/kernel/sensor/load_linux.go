@@ -13,15 +13,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// layout numbers the pinned maps' contents: a change of any of their structs
-// gets a new one. TestALayoutHasItsNumber tells when.
-const layout = 2
+// layout numbers what is pinned: a change of any of its structs gets a new number.
+// TestALayoutHasItsNumber tells when.
+const layout = 3
 
 // set is what is loaded, by the names of bpf/sensor.bpf.c.
 type set struct {
 	maps     map[string]*ebpf.Map
 	programs map[string]*ebpf.Program
 	links    map[string]link.Link
+	// lister reads the histories. It is loaded with the sensor and pinned with it:
+	// to read is to read a file.
+	lister *link.Iter
 }
 
 // tracepoints are the programs' and the kernel's names for them.
@@ -83,11 +86,32 @@ func load(has func(tracepoint string) (bool, error)) (*set, error) {
 		return nil, unavailable(err)
 	}
 	s := &set{maps: c.Maps, programs: c.Programs, links: map[string]link.Link{}}
-	if err := s.begin(missing); err != nil {
-		s.close()
-		return nil, err
+	if s.lister, err = loadLister(c.Maps[traceMapHistories]); err == nil {
+		err = s.begin(missing)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
+}
+
+func loadLister(histories *ebpf.Map) (*link.Iter, error) {
+	spec, err := loadList()
+	if err != nil {
+		return nil, err
+	}
+	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
+		MapReplacements: map[string]*ebpf.Map{traceMapHistories: histories},
+	})
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	defer c.Close()
+	l, err := link.AttachIter(link.IterOptions{Program: c.Programs[listProgList], Map: histories})
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return l, nil
 }
 
 // begin attaches the programs, and then lets them trust what they see: a socket
@@ -125,6 +149,9 @@ func (s *set) detach() (err error) {
 // close drops this process's hold; what is pinned stays.
 func (s *set) close() error {
 	errs := []error{s.detach()}
+	if s.lister != nil {
+		errs = append(errs, s.lister.Close())
+	}
 	for _, p := range s.programs {
 		errs = append(errs, p.Close())
 	}

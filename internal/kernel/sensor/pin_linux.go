@@ -114,6 +114,9 @@ func (s *set) pin(dir string) error {
 			return err
 		}
 	}
+	if err := s.lister.Pin(filepath.Join(dir, listProgList)); err != nil {
+		return err
+	}
 	for _, name := range pinned {
 		if err := s.maps[name].Pin(filepath.Join(dir, name)); err != nil {
 			return err
@@ -144,7 +147,7 @@ func Open(dir string) (*Sensor, error) {
 	if err := s.openPins(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the sensor: %w", unavailable(err)), s.Close())
 	}
-	return withLister(s)
+	return s, nil
 }
 
 // checkLayout reads the one number that every layout has in its place.

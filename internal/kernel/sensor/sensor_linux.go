@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,11 +18,9 @@ import (
 type Sensor struct {
 	set *set
 	// dir is where it is pinned; empty for this process's own.
-	dir    string
-	mu     sync.Mutex
-	taken  [Places]bool // own readers' places
-	list   *ebpf.Program
-	lister *link.Iter
+	dir   string
+	mu    sync.Mutex
+	taken [Places]bool // own readers' places
 }
 
 // Load starts a sensor that ends with Close, or with this process, however that
@@ -35,44 +33,11 @@ func own(has func(tracepoint string) (bool, error)) (*Sensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return withLister(&Sensor{set: s})
-}
-
-// withLister loads what reads histories: that is the reader's own, also where the
-// sensor is pinned.
-func withLister(s *Sensor) (*Sensor, error) {
-	spec, err := loadList()
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	histories := s.set.maps[traceMapHistories]
-	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
-		MapReplacements: map[string]*ebpf.Map{traceMapHistories: histories},
-	})
-	if err != nil {
-		return nil, errors.Join(unavailable(err), s.Close())
-	}
-	s.list = c.Programs[listProgList]
-	delete(c.Programs, listProgList)
-	c.Close()
-	if s.lister, err = link.AttachIter(link.IterOptions{Program: s.list, Map: histories}); err != nil {
-		return nil, errors.Join(unavailable(err), s.Close())
-	}
-	return s, nil
+	return &Sensor{set: s}, nil
 }
 
 // Close ends this process's own sensor, or lets go of a pinned one.
-func (s *Sensor) Close() error {
-	var errs []error
-	if s.lister != nil {
-		errs = append(errs, s.lister.Close())
-	}
-	if s.list != nil {
-		errs = append(errs, s.list.Close())
-	}
-	errs = append(errs, s.set.close())
-	return errors.Join(errs...)
-}
+func (s *Sensor) Close() error { return s.set.close() }
 
 // Pinned reports whether it goes on after Close.
 func (s *Sensor) Pinned() bool { return s.dir != "" }
@@ -85,12 +50,20 @@ func (s *Sensor) Histories() *ebpf.Map { return s.set.maps[traceMapHistories] }
 // namespaces, with a descriptor or without; in no order. The record is only valid
 // during the call. An error of each ends it and is returned as it is.
 func (s *Sensor) History(each func(*Record) error) error {
-	in, err := s.lister.Open()
+	in, err := s.open()
 	if err != nil {
 		return fmt.Errorf("read the sensor's histories: %w", err)
 	}
 	defer in.Close()
 	return readRecords(in, each)
+}
+
+// open begins a pass over the histories.
+func (s *Sensor) open() (io.ReadCloser, error) {
+	if s.Pinned() {
+		return os.Open(filepath.Join(s.dir, listProgList))
+	}
+	return s.set.lister.Open()
 }
 
 // bufferPages is what the kernel fills before it copies (bpf_seq_read()).

@@ -108,7 +108,10 @@ func TestEveryCallerOfAThreadedProgramsRead(t *testing.T) {
 				return nil
 			}))
 			st, err := s.Stack(id)
-			must(t, err)
+			if err != nil {
+				status, _ := s.Status()
+				t.Fatalf("%v; id %d, %+v", err, id, status)
+			}
 			got := symbolsOf(t, binary, slices.Insert(slices.Clone(st.Frames), 1, st.Hidden))
 			if want := "ends handles serves works"; strings.Join(got, " ") != want {
 				t.Errorf("%s, want %s: %+v", got, want, st)

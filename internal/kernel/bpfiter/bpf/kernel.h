@@ -38,6 +38,8 @@ static struct socket *(*bpf_sock_from_file)(void *file) = (void *)162;
 #define bpf_core_field_exists(field) __builtin_preserve_field_info(field, 2)
 #define bpf_core_field_offset(field) __builtin_preserve_field_info(field, 0)
 #define bpf_core_type_exists(type) __builtin_preserve_type_info(*(typeof(type) *)0, 0)
+#define bpf_core_enum_value_exists(type, value) \
+	__builtin_preserve_enum_value(*(typeof(type) *)value, 0)
 #define bpf_core_enum_value(type, value) \
 	__builtin_preserve_enum_value(*(typeof(type) *)value, 1)
 

@@ -96,8 +96,6 @@ INLINE bool wanted(u8 kind, u64 half_us)
 	       wants(&c->places[2], kind, half_us) || wants(&c->places[3], kind, half_us);
 }
 
-#define ENOENT 2
-
 /* A place whose reader is gone has no buffer any more (-ENOENT): nothing is lost. */
 #define SEND(ctx, c, n, e, half_us)                                                        \
 	do {                                                                               \

@@ -59,18 +59,41 @@ INLINE u64 mix(u64 hash, u64 word)
 	return hash ^ hash >> 29;
 }
 
-/* Whether addr follows a call instruction of x86: e8 rel32, or ff /2 in its forms
- * of 2, 3, 6 and 7 bytes. */
+static long executable(struct task_struct *task, struct vm_area_struct *vma, bool *is)
+{
+	*is = vma->vm_flags & VM_EXEC;
+	return 0;
+}
+
+/* Whether addr is the program's code, as far as can be told. */
+INLINE bool in_text(u64 addr)
+{
+	bool is = true;
+
+	if (!bpf_core_enum_value_exists(enum bpf_func_id___trace, BPF_FUNC_find_vma))
+		return true;
+	return bpf_find_vma(bpf_get_current_task_btf(), addr, executable, &is, 0) != -ENOENT && is;
+}
+
+/* Whether 7 bytes end in a call instruction of x86: e8 rel32, or ff /2 in its forms of
+ * 2, 3, 6 and 7 bytes. */
+INLINE bool call_before(const u8 code[8])
+{
+	return code[2] == 0xe8 || (code[5] == 0xff && (code[6] & 0x38) == 0x10) ||
+	       (code[4] == 0xff && (code[5] & 0x38) == 0x10) ||
+	       (code[1] == 0xff && (code[2] & 0x38) == 0x10) ||
+	       (code[0] == 0xff && (code[1] & 0x38) == 0x10);
+}
+
+/* Whether addr follows a call instruction. Data looks so, too, once in a
+ * hundred times: what is before a pointer to it are other pointers, of random bytes. */
 INLINE bool after_call(u64 addr)
 {
 	u8 code[8] = {};
 
 	if (addr < LOWEST || bpf_probe_read_user(code, 7, (void *)(addr - 7)))
 		return false;
-	return code[2] == 0xe8 || (code[5] == 0xff && (code[6] & 0x38) == 0x10) ||
-	       (code[4] == 0xff && (code[5] & 0x38) == 0x10) ||
-	       (code[1] == 0xff && (code[2] & 0x38) == 0x10) ||
-	       (code[0] == 0xff && (code[1] & 0x38) == 0x10);
+	return call_before(code) && in_text(addr);
 }
 
 /* The system call wrappers of glibc and musl make no frame, so a walk by frame

@@ -18,6 +18,8 @@ static u64 (*const bpf_ktime_get_boot_ns)(void) = (void *)125;
 static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
 static struct pt_regs *(*const bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
 
+static long (*const bpf_find_vma)(struct task_struct *task, u64 addr, void *callback, void *ctx, u64 flags) = (void *)180;
+
 #define BPF_NOEXIST 1
 #define BPF_F_CURRENT_CPU 0xffffffffULL
 #define BPF_SK_STORAGE_GET_F_CREATE 1
@@ -56,11 +58,15 @@ static struct pt_regs *(*const bpf_task_pt_regs)(struct task_struct *task) = (vo
 /* include/net/sock.h */
 #define SHUTDOWN_MASK 3
 
+#define ENOENT 2
 #define ECONNABORTED 103
 
 /* include/linux/sched.h */
 #define PF_EXITING 4
 #define PF_KTHREAD 0x00200000
+
+/* include/linux/mm.h */
+#define VM_EXEC 4
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -115,6 +121,14 @@ struct tcp_sock___trace {
 		u32 seq;
 		u64 time;
 	} rcvq_space;
+};
+
+struct vm_area_struct {
+	unsigned long vm_flags;
+};
+
+enum bpf_func_id___trace {
+	BPF_FUNC_find_vma = 180, /* since 5.17 */
 };
 
 enum sock_flags___trace {
