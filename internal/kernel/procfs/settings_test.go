@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -16,50 +15,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closewait/closewait/internal/privilege"
+	"github.com/closewait/closewait/internal/testbed"
 )
 
-// inNewNetNS runs do on a thread in a network namespace of its own, loopback
-// up. The thread ends with it, and the namespace with the thread.
+// inNewNetNS runs do in a network namespace of its own, loopback up.
 func inNewNetNS(t *testing.T, do func() error) {
 	t.Helper()
-	if err := isolated(do); err != nil {
+	if err := testbed.Unshare(do); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func isolated(do func() error) error {
-	told := make(chan error, 1)
-	go func() {
-		defer close(told)      // also when do ends the goroutine (t.Fatal)
-		runtime.LockOSThread() // never unlocked: the thread is not fit for anything else
-		if unix.Gettid() == os.Getpid() {
-			// The main thread never ends, and stands for the whole process in
-			// /proc/self. Locked here, it can't be the one of the next goroutine.
-			defer runtime.UnlockOSThread()
-			told <- isolated(do)
-			return
-		}
-		if err := errors.Join(unix.Unshare(unix.CLONE_NEWNET), loopbackUp()); err != nil {
-			told <- err
-			return
-		}
-		told <- do()
-	}()
-	return <-told
-}
-
-func loopbackUp() error {
-	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = unix.Close(s) }()
-	ifreq, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	ifreq.SetUint16(unix.IFF_UP)
-	return unix.IoctlIfreq(s, unix.SIOCSIFFLAGS, ifreq)
 }
 
 func TestSysctlsAreTheThreadsNamespaces(t *testing.T) {
@@ -130,7 +94,7 @@ func TestCountersAreTheThreadsNamespaces(t *testing.T) {
 				return err
 			}
 		}
-		until(t, "one TIME_WAIT of each family", func() bool {
+		testbed.Await(t, "one TIME_WAIT of each family", func() bool {
 			c, err := FS{}.Counters()
 			if err != nil {
 				t.Fatal(err)
