@@ -106,7 +106,6 @@ func (c *Child) Kill() {
 	if c.ProcessState != nil {
 		return
 	}
-	_ = c.in.Close()
-	_ = c.Process.Kill()
+	_ = c.Process.Kill() // before the end of its input could end it
 	_ = c.Wait()
 }
