@@ -2,13 +2,18 @@ package testbed
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/closewait/closewait/internal/privilege"
 )
 
 // patience is a limit for what hangs, not a measure: every wait ends on its
@@ -38,6 +43,14 @@ func Start(t testing.TB, part string, args ...string) *Child {
 	return Run(t, Command(part, args...))
 }
 
+// StartApart is Start in new namespaces, which clone flags name.
+func StartApart(t testing.TB, flags uintptr, part string, args ...string) *Child {
+	t.Helper()
+	cmd := Command(part, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags}
+	return Run(t, cmd)
+}
+
 // Run is Start for a command that needs more than arguments.
 func Run(t testing.TB, cmd *exec.Cmd) *Child {
 	t.Helper()
@@ -50,6 +63,9 @@ func Run(t testing.TB, cmd *exec.Cmd) *Child {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
+		if cmd.SysProcAttr != nil && errors.Is(err, fs.ErrPermission) {
+			privilege.Refused(t, "processes in namespaces of their own", err)
+		}
 		t.Fatal(err)
 	}
 	c := &Child{Cmd: cmd, t: t, in: in, lines: bufio.NewReader(out)}

@@ -16,24 +16,29 @@ import (
 func Namespace(t testing.TB) *os.File {
 	t.Helper()
 	var ns *os.File
-	err := Unshare(func() (err error) {
+	Unshare(t, func() (err error) {
 		ns, err = os.Open("/proc/thread-self/ns/net")
 		return err
 	})
-	if errors.Is(err, unix.EPERM) {
-		privilege.Refused(t, "network namespaces other than the own", err)
-	}
-	if err != nil {
-		t.Fatalf("make a network namespace: %v", err)
-	}
 	t.Cleanup(func() { _ = ns.Close() })
 	return ns
 }
 
 // Unshare runs fn in a new network namespace with its loopback up, on a thread that
-// ends with it, so that nothing has to be restored. What fn does not keep of the
-// namespace is gone then.
-func Unshare(fn func() error) error {
+// ends with it, so that nothing has to be restored. The namespace ends then too,
+// unless fn keeps something of it. An error of fn's fails the test.
+func Unshare(t testing.TB, fn func() error) {
+	t.Helper()
+	err := unshare(fn)
+	if failed, ok := errors.AsType[*os.SyscallError](err); ok && failed.Syscall == "unshare" && errors.Is(err, unix.EPERM) {
+		privilege.Refused(t, "network namespaces other than the own", err)
+	}
+	if err != nil {
+		t.Fatalf("in a new network namespace: %v", err)
+	}
+}
+
+func unshare(fn func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		defer close(done)      // also when fn ends its goroutine, as testing's FailNow does
@@ -42,10 +47,10 @@ func Unshare(fn func() error) error {
 			// The main thread never ends, and stands for the whole process in
 			// /proc/self. While it is locked here, another goroutine is on another one.
 			defer runtime.UnlockOSThread()
-			done <- Unshare(fn)
+			done <- unshare(fn)
 			return
 		}
-		err := unix.Unshare(unix.CLONE_NEWNET)
+		err := os.NewSyscallError("unshare", unix.Unshare(unix.CLONE_NEWNET))
 		if err == nil {
 			err = LoopbackUp()
 		}

@@ -84,7 +84,7 @@ func TestANamespaceIsApart(t *testing.T) {
 	if made.Ino == home.Ino || after.Ino != home.Ino {
 		t.Errorf("at home in %d, made %d, now in %d", home.Ino, made.Ino, after.Ino)
 	}
-	err := testbed.Unshare(func() error {
+	testbed.Unshare(t, func() error {
 		at := testbed.Sockaddr(netip.MustParseAddrPort("127.0.0.1:0"))
 		l, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
@@ -107,9 +107,6 @@ func TestANamespaceIsApart(t *testing.T) {
 		defer unix.Close(c)
 		return unix.Connect(c, at)
 	})
-	if err != nil {
-		t.Errorf("a connection inside: %v", err)
-	}
 }
 
 func TestAddressesGoThereAndBack(t *testing.T) {

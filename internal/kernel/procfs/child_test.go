@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/closewait/closewait/internal/testbed"
@@ -23,14 +22,6 @@ func called(t *testing.T, path, part string, args ...string) *testbed.Child {
 	t.Helper()
 	cmd := testbed.Command(part, args...)
 	cmd.Path, cmd.Args[0] = path, path
-	return testbed.Run(t, cmd)
-}
-
-// unshared starts a part in new namespaces, named by clone flags.
-func unshared(t *testing.T, flags uintptr, part string) *testbed.Child {
-	t.Helper()
-	cmd := testbed.Command(part)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags}
 	return testbed.Run(t, cmd)
 }
 

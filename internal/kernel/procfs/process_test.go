@@ -139,7 +139,7 @@ func TestProcessTellsLimitsAndOpenFiles(t *testing.T) {
 
 func TestProcessTellsInnerPIDsAndNamespace(t *testing.T) {
 	privilege.Need(t, "the pids of a process in its own pid namespace")
-	c := unshared(t, unix.CLONE_NEWPID|unix.CLONE_NEWNET, "wait").Ready()
+	c := testbed.StartApart(t, unix.CLONE_NEWPID|unix.CLONE_NEWNET, "wait").Ready()
 	p := process(t, c.PID())
 	if !slices.Equal(p.NSPIDs, []int{1}) {
 		t.Errorf("inner pids %v, want [1]", p.NSPIDs)
@@ -263,7 +263,7 @@ func TestHeldFolderOutlivesNoPID(t *testing.T) {
 	if _, err := os.Stat(lastPID); err != nil {
 		privilege.Unsupported(t, "a pid that is used again", err)
 	}
-	c := unshared(t, unix.CLONE_NEWPID|unix.CLONE_NEWNS, "reusedpids")
+	c := testbed.StartApart(t, unix.CLONE_NEWPID|unix.CLONE_NEWNS, "reusedpids")
 	for _, want := range []string{
 		"ended: " + ErrGone.Error(),
 		"held folder: " + unix.ESRCH.Error(),
@@ -281,7 +281,7 @@ func TestHiddenProcesses(t *testing.T) {
 	if (FS{}).Hidden() {
 		t.Error("root's own /proc hides processes")
 	}
-	c := unshared(t, unix.CLONE_NEWPID|unix.CLONE_NEWNS, "hidden")
+	c := testbed.StartApart(t, unix.CLONE_NEWPID|unix.CLONE_NEWNS, "hidden")
 	if a, b := c.Line(), c.Line(); a != "root: false" || b != "stranger: true 1 <nil>" {
 		t.Errorf("%s, %s", a, b)
 	}

@@ -18,14 +18,6 @@ import (
 	"github.com/closewait/closewait/internal/testbed"
 )
 
-// inNewNetNS runs do in a network namespace of its own, loopback up.
-func inNewNetNS(t *testing.T, do func() error) {
-	t.Helper()
-	if err := testbed.Unshare(do); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestSysctlsAreTheThreadsNamespaces(t *testing.T) {
 	privilege.Need(t, "settings of another network namespace")
 	outside, err := FS{}.Sysctls()
@@ -35,7 +27,7 @@ func TestSysctlsAreTheThreadsNamespaces(t *testing.T) {
 	if outside.FinTimeout == 0 || outside.KeepaliveTime == 0 || outside.Retries2 == 0 || outside.LocalPorts[1] <= outside.LocalPorts[0] {
 		t.Errorf("outside: %+v", outside)
 	}
-	inNewNetNS(t, func() error {
+	testbed.Unshare(t, func() error {
 		for name, value := range map[string]string{
 			"tcp_fin_timeout": "7", "tcp_keepalive_time": "71", "tcp_keepalive_intvl": "13", "tcp_keepalive_probes": "3",
 			"tcp_retries2": "5", "tcp_orphan_retries": "2", "tcp_max_tw_buckets": "77", "ip_local_port_range": "20000 20100",
@@ -85,7 +77,7 @@ func TestSysctlsOfAnOlderKernelAreZero(t *testing.T) {
 
 func TestCountersAreTheThreadsNamespaces(t *testing.T) {
 	privilege.Need(t, "socket counts of another network namespace")
-	inNewNetNS(t, func() error {
+	testbed.Unshare(t, func() error {
 		if c, err := (FS{}).Counters(); err != nil || c.InUse != 0 || c.TimeWait != 0 {
 			t.Errorf("an empty namespace: %+v, %v", c, err)
 		}
