@@ -18,9 +18,9 @@ import (
 
 // patience is a limit for what hangs, not a measure: every wait ends on its
 // condition.
-const patience = 20 * time.Second
+const patience = time.Minute
 
-// Child is a running part.
+// Child is a running part, or another program that a test talks to.
 type Child struct {
 	*exec.Cmd
 	t     testing.TB
@@ -51,7 +51,7 @@ func StartApart(t testing.TB, flags uintptr, part string, args ...string) *Child
 	return Run(t, cmd)
 }
 
-// Run is Start for a command that needs more than arguments.
+// Run is Start for a command that needs more than arguments, and for any program.
 func Run(t testing.TB, cmd *exec.Cmd) *Child {
 	t.Helper()
 	in, err := cmd.StdinPipe()
@@ -97,12 +97,18 @@ func (c *Child) Line() string {
 	return strings.TrimSuffix(line, "\n")
 }
 
-// Ask writes it a line of words and returns the line that it answers.
-func (c *Child) Ask(words ...any) string {
+// Tell writes it a line of words.
+func (c *Child) Tell(words ...any) {
 	c.t.Helper()
 	if _, err := fmt.Fprintln(c.in, words...); err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+// Ask tells it something and returns the line that it answers.
+func (c *Child) Ask(words ...any) string {
+	c.t.Helper()
+	c.Tell(words...)
 	return c.Line()
 }
 
