@@ -88,7 +88,7 @@ func (x *socket) dial(s *space, to netip.AddrPort) *socket {
 	x.t.Helper()
 	c := open(x.t, s, to.Addr().Is4())
 	x.t.Helper()
-	if err := unix.Connect(c.fd, testbed.Sockaddr(to)); err != nil {
+	if err := testbed.Uninterrupted(func() error { return unix.Connect(c.fd, testbed.Sockaddr(to)) }); err != nil {
 		x.t.Fatal(err)
 	}
 	return c
@@ -96,7 +96,11 @@ func (x *socket) dial(s *space, to netip.AddrPort) *socket {
 
 func (x *socket) accept() *socket {
 	x.t.Helper()
-	fd, _, err := unix.Accept4(x.fd, unix.SOCK_CLOEXEC)
+	fd := -1
+	err := testbed.Uninterrupted(func() (err error) {
+		fd, _, err = unix.Accept4(x.fd, unix.SOCK_CLOEXEC)
+		return err
+	})
 	if err != nil {
 		x.t.Fatal(err)
 	}

@@ -94,14 +94,18 @@ func (p place) pair(t testing.TB) (ours, peer int) {
 func (p place) connect(t testing.TB, l int) int {
 	t.Helper()
 	c := p.socket(t, 0)
-	must(t, "connect", unix.Connect(c, p.sockaddr(name(t, l).Port())))
+	to := p.sockaddr(name(t, l).Port())
+	must(t, "connect", testbed.Uninterrupted(func() error { return unix.Connect(c, to) }))
 	return c
 }
 
 func accept(t testing.TB, l int) int {
 	t.Helper()
-	fd, _, err := unix.Accept4(l, unix.SOCK_CLOEXEC)
-	must(t, "accept", err)
+	fd := -1
+	must(t, "accept", testbed.Uninterrupted(func() (err error) {
+		fd, _, err = unix.Accept4(l, unix.SOCK_CLOEXEC)
+		return err
+	}))
 	must(t, "patience", unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 10}))
 	t.Cleanup(func() { _ = unix.Close(fd) })
 	return fd
