@@ -232,7 +232,7 @@ func (f *fix) act(ctx context.Context, plan *remedy.Plan) (*remedy.Done, error) 
 	defer h.close()
 	n := plan.Acts()
 	defer f.err.progress(patience, fmt.Sprintf("%d acts, at most %v… (Ctrl-C: no more of them, and report what was done)", n, &f.rate))()
-	runner := remedy.Runner{Hand: h, Clock: wallClock{}, Record: log.record, Rate: f.rate.perSecond, Settle: f.settle.value}
+	runner := remedy.Runner{Hand: h, Clock: wallClock{}, Record: log.record, Conclude: log.conclude, Rate: f.rate.perSecond, Settle: f.settle.value}
 	return runner.Run(ctx, plan)
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -18,9 +19,10 @@ import (
 // rootAudit is where root's acts are recorded, unless --audit says otherwise.
 const rootAudit = "/var/log/closewait/audit.jsonl"
 
-// audit appends a JSON line for each act to a file. Nothing is done that can't be
-// recorded: the file is opened before the first act, and a line that can't be
-// written ends the run.
+// audit appends JSON lines to a file: one that the run began, one for each act, and
+// one for what came of it where that was not known at once. Nothing is done that
+// can't be recorded: the first line is written before anything else, and a line that
+// can't be written ends the run.
 type audit struct {
 	file *os.File
 	head auditHead
@@ -46,28 +48,58 @@ type auditBy struct {
 	Sudo  string `json:"sudo,omitempty"`
 }
 
+// auditEvent is what a line tells.
+type auditEvent string
+
+const (
+	auditBegin   auditEvent = "begin"
+	auditAct     auditEvent = "act"
+	auditOutcome auditEvent = "outcome"
+)
+
 type auditLine struct {
 	auditHead
-	At time.Time `json:"at"`
+	At    time.Time  `json:"at"`
+	Event auditEvent `json:"event"`
+	// ActedAt is when the act of an outcome was done.
+	ActedAt time.Time `json:"acted_at,omitzero"`
 	*remedy.Result
 }
 
-// openAudit opens the file of that name, or the default one.
+// openAudit opens the file of that name, or the default one, and begins it.
 func openAudit(name, command string, host observe.Host) (*audit, error) {
-	name, err := auditName(name)
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(name), 0o700)
-	}
-	var f *os.File
-	if err == nil {
-		f, err = os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	a := &audit{head: auditHead{
+		Schema: "closewait-audit/v1", Host: host.Name, BootID: host.BootID, By: whoami(), Command: command,
+	}}
+	var err error
+	if a.file, err = openAuditFile(name); err == nil {
+		// A full disk shows when something is written, and not before.
+		if err = a.write(auditBegin, time.Now(), time.Time{}, nil); err != nil {
+			_ = a.close()
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("nothing was done, because it could not be recorded (--audit FILE names another place): %w", err)
 	}
-	return &audit{f, auditHead{
-		Schema: "closewait-audit/v1", Host: host.Name, BootID: host.BootID, By: whoami(), Command: command,
-	}}, nil
+	return a, nil
+}
+
+// openAuditFile makes the folder of the default file only: a folder that was named
+// and is not there may be a slip of the pen, or a disk that is not mounted.
+func openAuditFile(name string) (*os.File, error) {
+	chosen := name != ""
+	name, err := auditName(name)
+	if err == nil && !chosen {
+		err = os.MkdirAll(filepath.Dir(name), 0o700)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if chosen && errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: make its folder first (mkdir -p %s)", err, filepath.Dir(name))
+	}
+	return f, err
 }
 
 // auditName is the default for this user: root's place, or below the home folder
@@ -89,6 +121,12 @@ func auditName(name string) (string, error) {
 	return filepath.Join(home, ".local", "state", "closewait", "audit.jsonl"), nil
 }
 
+// bootID is the kernel's name for this boot, "" where it has none.
+func bootID() string {
+	id, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(id))
+}
+
 func whoami() auditBy {
 	by := auditBy{PID: os.Getpid(), UID: os.Getuid(), Sudo: os.Getenv("SUDO_USER")}
 	if u, err := user.LookupId(strconv.Itoa(by.UID)); err == nil {
@@ -106,13 +144,23 @@ func whoami() auditBy {
 	return by
 }
 
-// record writes one line, in one write: two runs may share the file.
+// record writes an act.
 func (a *audit) record(r *remedy.Result) error {
 	at := r.At
 	if at.IsZero() {
 		at = time.Now()
 	}
-	line, err := json.Marshal(auditLine{a.head, at, r})
+	return a.write(auditAct, at, time.Time{}, r)
+}
+
+// conclude writes what has come of an act since.
+func (a *audit) conclude(r *remedy.Result) error {
+	return a.write(auditOutcome, time.Now(), r.At, r)
+}
+
+// write writes one line, in one write: two runs may share the file.
+func (a *audit) write(event auditEvent, at, acted time.Time, r *remedy.Result) error {
+	line, err := json.Marshal(auditLine{a.head, at, event, acted, r})
 	if err == nil {
 		_, err = a.file.Write(append(line, '\n'))
 	}

@@ -112,7 +112,6 @@ func TestFixWithoutPrivilege(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.Chmod(filepath.Dir(dir), 0o755))
 	must(t, os.Chmod(dir, 0o777))
-	log := filepath.Join(dir, "audit")
 	// /proc shows descriptors to processes that may be traced; a program that has
 	// changed its user may not (PR_SET_DUMPABLE), so the port alone names it.
 	port := func(p *misbehave.Program) string { return strconv.Itoa(int(p.Service().Port())) }
@@ -120,9 +119,15 @@ func TestFixWithoutPrivilege(t *testing.T) {
 	if status(t, err) != exitOK || !strings.Contains(strings.Join(strings.Fields(string(out)), " "), "who holds it could not be seen") {
 		t.Errorf("dry run: %v %s", err, out)
 	}
-	done := doneOf(t, as("fix", "--grace", fixGrace.String(), "--port", port(roots), "--apply", "--degree", "destroy", "--json", "--audit", log), exitStuck)
+	destroy := as("fix", "--grace", fixGrace.String(), "--port", port(roots), "--apply", "--degree", "destroy", "--json")
+	destroy.Env = append(destroy.Env, "XDG_STATE_HOME="+dir)
+	done := doneOf(t, destroy, exitStuck)
 	if done.Counts[remedy.Refused] != 3 || !strings.Contains(done.Results[0].Why, "CAP_NET_ADMIN") {
 		t.Errorf("outcomes %v %+v", done.Counts, done.Results)
+	}
+	// The folder of the default is made.
+	if lines := auditLines(t, filepath.Join(dir, "closewait", "audit.jsonl"), auditAct); len(lines) != 3 {
+		t.Errorf("%d lines in the audit log", len(lines))
 	}
 	stillAs(t, roots, tcp.CloseWait)
 	stillAs(t, mine, tcp.CloseWait)

@@ -147,7 +147,7 @@ func (g *guard) run(ctx context.Context) error {
 	defer g.hand.close()
 	if g.policy.Apply {
 		host, _ := os.Hostname()
-		log, err := openAudit(g.audit, "guard --policy "+g.file, observe.Host{Name: host})
+		log, err := openAudit(g.audit, "guard --policy "+g.file, observe.Host{Name: host, BootID: bootID()})
 		if err != nil {
 			return err
 		}
@@ -192,9 +192,6 @@ const mostFailures = 5
 
 // round does what follows from one look.
 func (g *guard) round(ctx context.Context, watcher *remedy.Guard, snap *observe.Snapshot) error {
-	if g.log != nil {
-		g.log.head.BootID = snap.Host.BootID
-	}
 	for _, l := range snap.Limits {
 		if what := (unseen{l.Code, l.NetNS}); !g.unseen[what] {
 			g.unseen[what] = true
@@ -238,7 +235,7 @@ func (g *guard) rule(ctx context.Context, p *remedy.RulePlan) error {
 		}
 		return nil
 	}
-	runner := remedy.Runner{Hand: g.hand, Clock: wallClock{}, Record: g.log.record, Settle: 500 * time.Millisecond}
+	runner := remedy.Runner{Hand: g.hand, Clock: wallClock{}, Record: g.log.record, Conclude: g.log.conclude, Settle: 500 * time.Millisecond}
 	done, err := runner.Run(ctx, p.Plan)
 	for i := range done.Results {
 		if r := &done.Results[i]; r.Outcome != remedy.NotReached {

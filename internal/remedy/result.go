@@ -11,6 +11,9 @@ type Outcome string
 const (
 	// DidEnd: the connection is no more.
 	DidEnd Outcome = "ended"
+	// Pending: it was done, and what comes of it is not known yet. Only Runner.Record
+	// is told of it.
+	Pending Outcome = "pending"
 	// StillThere: it was done, and the connection has not ended yet.
 	StillThere Outcome = "still-there"
 	// WasGone: it had ended before, by itself or by its application.

@@ -18,6 +18,9 @@ type Runner struct {
 	// Record is told of every act that was tried, at once. If it fails no
 	// further act is done.
 	Record func(*Result) error
+	// Conclude is told, at the end, of every act of which more is known by then than
+	// Record was told; nil for nobody.
+	Conclude func(*Result) error
 	// Rate is the most acts a second; zero is no limit.
 	Rate float64
 	// Settle is for how long at most to wait, after the last act, for connections
@@ -26,18 +29,22 @@ type Runner struct {
 }
 
 // Run does what the plan says. When ctx ends no further act is done; what has been
-// done is returned all the same. The error is of Record.
+// done is returned all the same. The error is of Record or Conclude.
 func (r *Runner) Run(ctx context.Context, p *Plan) (*Done, error) {
 	d := &Done{Plan: p, Results: []Result{}, Counts: map[Outcome]int{}, Owners: []OwnerChange{}}
 	owners := r.owners(p)
 	begun := r.Clock.Now()
 	err := r.acts(ctx, p, d)
+	recorded := slices.Clone(d.Results)
 	if ctx.Err() == nil {
 		r.settle(ctx, d.Results)
 	}
 	for i := range d.Results {
 		r.conclude(&d.Results[i])
 		d.Counts[d.Results[i].Outcome]++
+	}
+	if told := r.tell(d.Results, recorded); err == nil {
+		err = told
 	}
 	for _, h := range owners {
 		after, ok := r.Hand.OpenFiles(h.holder.PID, h.holder.StartTicks)
@@ -49,6 +56,23 @@ func (r *Runner) Run(ctx context.Context, p *Plan) (*Done, error) {
 	d.Interrupted = d.Counts[NotReached] > 0
 	d.TookMS = float64(r.Clock.Now().Sub(begun).Microseconds()) / 1000
 	return d, err
+}
+
+// tell passes on what has come of the acts since they were recorded.
+func (r *Runner) tell(results, recorded []Result) error {
+	if r.Conclude == nil {
+		return nil
+	}
+	for i := range results {
+		now, was := &results[i], &recorded[i]
+		if now.Outcome == was.Outcome && now.Why == was.Why && now.Descriptor == was.Descriptor {
+			continue
+		}
+		if err := r.Conclude(now); err != nil {
+			return fmt.Errorf("what was done is recorded, and what came of it is not: %w", err)
+		}
+	}
+	return nil
 }
 
 type owner struct {
@@ -158,7 +182,7 @@ func (r *Runner) do(ctx context.Context, a *Act) *Result {
 		case c.After.State == tcp.Closed || !c.After.State.Valid():
 			res.Outcome = DidEnd
 		default:
-			res.Outcome = StillThere // until it is seen to have ended
+			res.Outcome = Pending // until it is looked at again
 		}
 	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
 		res.Outcome = NotReached
@@ -222,10 +246,10 @@ func (r *Runner) settle(ctx context.Context, results []Result) {
 		waiting := 0
 		for i := range results {
 			res := &results[i]
-			if res.Outcome != StillThere || ctx.Err() != nil {
+			if res.Outcome != Pending || ctx.Err() != nil {
 				continue
 			}
-			if r.look(ctx, res); res.Outcome == StillThere && !res.settled() {
+			if r.look(ctx, res); res.Outcome == Pending && !res.settled() {
 				waiting++
 			}
 		}
@@ -260,8 +284,8 @@ func (res *Result) settled() bool {
 // conclude says of what has not ended why, and what the application did with its
 // descriptor.
 func (r *Runner) conclude(res *Result) {
-	if res.Outcome == StillThere {
-		res.Why = res.remains()
+	if res.Outcome == Pending {
+		res.Outcome, res.Why = StillThere, res.remains()
 	}
 	if res.Act.Socket == nil || res.Outcome == NotReached || len(res.Act.Socket.Holders) == 0 {
 		return

@@ -3,6 +3,7 @@ package remedy
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,5 +123,45 @@ func TestInterruptedRunTellsWhatWasDone(t *testing.T) {
 	done, err := r.Run(ctx, planFor(look(noon, 10), Options{Degree: Shutdown}))
 	if err != nil || done.Counts[DidEnd] != 3 || done.Counts[NotReached] != 7 || !done.Interrupted || len(*log) != 3 {
 		t.Errorf("%v, outcomes %v, %d recorded", err, done.Counts, len(*log))
+	}
+}
+
+// What was not known yet when the act was recorded is told at the end, once.
+func TestRunTellsWhatCameOfIt(t *testing.T) {
+	lastAck := Change{Before: Sight{State: tcp.CloseWait}, After: Sight{State: tcp.LastAck}}
+	for _, row := range []struct {
+		name   string
+		change Change
+		err    error
+		told   []Outcome
+	}{
+		{"ended at once", Change{Before: Sight{State: tcp.CloseWait}}, nil, nil},
+		{"ended later", lastAck, nil, []Outcome{DidEnd}},
+		{"refused", Change{}, refusing(Denied, "no"), nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			h := &fakeHand{act: func(*Act) (Change, error) { return row.change, row.err }, look: func(*Act) (Sight, error) {
+				return Sight{}, refusing(Ended, "")
+			}}
+			r, _, log := runner(h)
+			var told []Outcome
+			r.Conclude = func(res *Result) error {
+				told = append(told, res.Outcome)
+				return nil
+			}
+			plan := planFor(look(noon, 1), Options{Degree: Shutdown})
+			plan.Parts[0].Acts[0].Socket.Holders = nil // whether a descriptor is open is news of its own
+			if _, err := r.Run(t.Context(), plan); err != nil || !slices.Equal(told, row.told) || len(*log) != 1 {
+				t.Errorf("%v; told %v, want %v; recorded %+v", err, told, row.told, *log)
+			}
+			if first := (*log)[0].Outcome; (first == Pending) != (len(row.told) > 0) {
+				t.Errorf("recorded as %s", first)
+			}
+			full := errors.New("no space left")
+			r.Conclude = func(*Result) error { return full }
+			if done, err := r.Run(t.Context(), plan); errors.Is(err, full) != (len(row.told) > 0) || len(done.Results) != 1 {
+				t.Errorf("error is %v", err)
+			}
+		})
 	}
 }
