@@ -174,7 +174,8 @@ func TestFixGivesRoom(t *testing.T) {
 		t.Error(err)
 	}
 	// A second time there is no room left, and it says what remains.
-	closewait(t, fixFlags(p, "--degree", "room")...).want(t, exitOK).says(t, "NOTHING", "no room is left", "CAP_SYS_RESOURCE", "restart")
+	aged(t)
+	closewait(t, fixFlags(p, "--degree", "room")...).want(t, exitOK).says(t, "NOTHING 120 dead descriptors", "no room is left", "CAP_SYS_RESOURCE", "restart")
 }
 
 // Dead descriptors: nothing is done, and it is said what would help.
@@ -190,6 +191,15 @@ func TestFixPointsAtTheListener(t *testing.T) {
 	p := start(t, misbehave.Spec{Kind: misbehave.NeverAccepted, Count: 3})
 	aged(t)
 	closewait(t, fixFlags(p)...).want(t, exitOK).says(t, "never accepted: destroying it frees no place", "why the listener's process does not accept")
+	// Forced, it says the same, and promises no descriptor that nobody has.
+	forced := fixFlags(p, "--force", "--cause", "never-accepted", "--degree", "destroy")
+	for _, args := range [][]string{forced, fixFlags(p, "--force")} {
+		r := closewait(t, args...).want(t, exitOK).says(t, "DESTROY 3 connections", "forced, although destroying it frees no place in the listener's queue and hides the evidence",
+			"descriptor: there is none yet; the place in the listener's queue stays taken", "why the listener's process does not accept")
+		if strings.Contains(r.out, "stays with the application") {
+			t.Errorf("it says of a connection that no application has:\n%s", r.out)
+		}
+	}
 	if !privilege.Held() {
 		return
 	}
@@ -225,6 +235,25 @@ func TestFixInterrupted(t *testing.T) {
 	}
 	if !strings.Contains(errs.String(), "were not reached") {
 		t.Errorf("stderr %q", errs.String())
+	}
+}
+
+// What no process has a descriptor of, fix does not say that the application keeps one of.
+func TestFixSaysWhoHasTheDescriptor(t *testing.T) {
+	t.Parallel()
+	privilege.Need(t, "who holds a connection")
+	for kind, want := range map[misbehave.Kind]string{
+		misbehave.EOFUnread:                 "descriptor: stays with the application until it closes it",
+		misbehave.Ownerless:                 "descriptor: no process was seen to have one; whatever holds it keeps it",
+		misbehave.SendBlockedFinWait1Orphan: "descriptor: there is none: its application has closed it",
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			p := start(t, misbehave.Spec{Kind: kind, Count: 2})
+			aged(t)
+			closewait(t, "fix", "--grace", fixGrace.String(), "--port", strconv.Itoa(int(p.Service().Port())), "--degree", "destroy").
+				want(t, exitOK).says(t, "DESTROY 2 connections", want)
+		})
 	}
 }
 

@@ -36,14 +36,20 @@ func (c *candidate) choose() choice {
 	if why := c.untouchable(); why != "" {
 		return leave(why)
 	}
-	if c.options.Degree == Auto || c.options.Degree == "" {
-		return c.gentlest()
+	what := choice{c.options.Degree, "asked for"}
+	if what.degree == Auto || what.degree == "" {
+		what = c.gentlest()
+	} else if can, why := c.can(what.degree); !can {
+		what = leave(why)
 	}
-	if can, why := c.can(c.options.Degree); !can {
-		return leave(why)
+	if what.degree != "" && c.finding.Cause == diagnose.NeverAccepted {
+		what.why = "forced, although " + queueStays + "; " + what.why
 	}
-	return choice{c.options.Degree, "asked for"}
+	return what
 }
+
+// queueStays is what destroying a connection that was never accepted does not do.
+const queueStays = "destroying it frees no place in the listener's queue and hides the evidence"
 
 // untouchable says why nothing at all can be done to the socket, "" if something
 // can.
@@ -56,7 +62,7 @@ func (c *candidate) untouchable() string {
 	case c.seen == nil || c.seen.Cookie == 0:
 		return "its cookie is not known, and without it another connection could be hit"
 	case c.finding.Cause == diagnose.NeverAccepted && !c.options.Force:
-		return "never accepted: destroying it frees no place in the listener's queue and hides the evidence (--force does it all the same)"
+		return "never accepted: " + queueStays + " (--force does it all the same)"
 	case c.seen.State == tcp.FinWait2 && c.seen.Inode == 0 && len(c.seen.Holders) == 0:
 		return "the application has closed it, and the kernel ends it at a known time"
 	}

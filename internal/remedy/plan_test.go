@@ -191,3 +191,30 @@ func TestMaskedIsBeyondHelp(t *testing.T) {
 		t.Errorf("plan %+v", p.Parts)
 	}
 }
+
+// A part that gives no room is about connections, and counts them.
+func TestRoomThatIsNotGivenCountsConnections(t *testing.T) {
+	s := look(noon, 3)
+	s.Processes[0].NoFileSoft = s.Processes[0].NoFileHard
+	if p := planFor(s, Options{Degree: Room}); p.Acts() != 0 || p.Parts[0].Count != 3 {
+		t.Errorf("no room is left: %+v", p.Parts[0])
+	}
+	// The process of two findings has one act, and the other finding its connections.
+	s = look(noon, 3)
+	s.Sockets[0].State, s.Sockets[0].RecvQ = tcp.Closed, 0
+	s.Processes[0].OpenFiles = 1000
+	for _, d := range []Degree{Room, Auto} {
+		given := 0
+		for _, part := range planFor(s, Options{Degree: d}).Parts {
+			if part.Degree == Room {
+				given += part.Count
+			}
+			if part.Count == 0 {
+				t.Errorf("%s: a part of nothing: %+v", d, part)
+			}
+		}
+		if given != 1 {
+			t.Errorf("%s: %d processes get room", d, given)
+		}
+	}
+}

@@ -129,7 +129,7 @@ func (pl *planner) candidate(f *diagnose.Finding, d *diagnose.SocketDetail) cand
 func (pl *planner) part(f *diagnose.Finding, c *candidate, what choice) Part {
 	p := Part{Subject: subjectOf(f), Degree: what.degree, Why: what.why}
 	if what.degree != "" {
-		p.When, p.Frees = whenOf(what.degree, c), freesOf(what.degree, f.State)
+		p.When, p.Frees = whenOf(what.degree, c), freesOf(what.degree, c)
 	}
 	if c.seen != nil && c.untouchable() == "" {
 		p.Others = pl.others(f, c, what.degree)

@@ -197,16 +197,22 @@ func (pl *planner) masked(f *diagnose.Finding) Part {
 	}
 	if worst.To > worst.Soft && (worst.fill() >= tight || worst.FullAt != nil && worst.FullAt.Sub(pl.now) < time.Hour) && pl.options.Degree == Auto {
 		room := pl.room(f)
-		room.Why, room.Instead = p.Why+"; what can be had is time", p.Instead
+		if room.Degree == "" {
+			room.Why = p.Why + "; " + room.Why
+		} else {
+			room.Why = p.Why + "; what can be had is time"
+		}
+		room.Instead = p.Instead
 		return room
 	}
 	p.Others = []Choice{{Room, worst.To > worst.Soft, worst.text(pl.now)}}
 	return p
 }
 
-// room gives each process of the finding's owner its act, once a plan.
+// room gives each process of the finding's owner its act, once a plan. Where there
+// is none to give, the part is about the finding's connections.
 func (pl *planner) room(f *diagnose.Finding) Part {
-	p := Part{Subject: subjectOf(f)}
+	p := Part{Subject: subjectOf(f), Count: f.Count}
 	if f.Owner == nil {
 		p.Why = "no process is known whose limit could be raised"
 		return p
@@ -225,7 +231,7 @@ func (pl *planner) room(f *diagnose.Finding) Part {
 		p.Degree, p.Count = Room, len(p.Acts)
 		p.Why = "asked for"
 		p.When = fmt.Sprintf("at once, and lasts %s", worst.lasts(pl.now))
-		p.Frees = freesOf(Room, f.State)
+		p.Frees = freesOfRoom()
 		p.Instead = "it ends no connection: " + f.Advice.Fix
 	case ok && worst.To <= worst.Soft:
 		p.Why = fmt.Sprintf("no room is left: %s", worst.text(pl.now))

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/closewait/closewait/internal/kernel/sockdiag"
 	"github.com/closewait/closewait/internal/privilege"
 	"github.com/closewait/closewait/tcp"
 )
@@ -73,6 +74,47 @@ func TestWhatEachDegreeFrees(t *testing.T) {
 				t.Errorf("freed:\n%v\nwant:\n%v", got, row.want)
 			}
 		})
+	}
+}
+
+// What was never accepted and what is closed already have no descriptor: the one
+// keeps its place in the queue, and what is unread, until it is accepted; the other
+// leaves nothing, not even a port that the application had bound itself.
+func TestWhatDestroyFreesWithoutADescriptor(t *testing.T) {
+	privilege.Need(t, "what SOCK_DESTROY frees")
+	p := here()
+	n := p.destroyer(t)
+	l := p.listen(t)
+	client := p.connect(t, l)
+	_, err := unix.Write(client, []byte("hello"))
+	must(t, "write", err)
+	x := p.waiting(t, client)
+	x.Unaccepted = true
+	_, _, err = n.Destroy(t.Context(), x)
+	must(t, "destroy", err)
+	if queued(t, l) != 1 || memory(t, accept(t, l))[unix.SK_MEMINFO_RMEM_ALLOC] == 0 {
+		t.Error("never accepted: its place, or what was unread, is gone")
+	}
+
+	port := freePort(t, p)
+	mine := p.socket(t, 0)
+	must(t, "bind", unix.Bind(mine, p.sockaddr(port)))
+	must(t, "connect", unix.Connect(mine, p.sockaddr(name(t, l).Port())))
+	id := sockdiag.ID{Local: name(t, mine), Remote: peerName(t, mine)}
+	must(t, "nonblock", unix.SetNonblock(mine, true))
+	for err == nil { // until the peer takes no more
+		_, err = unix.Write(mine, make([]byte, 64<<10))
+	}
+	end(t, mine)
+	orphan, err := n.conn.Get(t.Context(), id)
+	must(t, "look", err)
+	if orphan.State != tcp.FinWait1 || orphan.Inode != 0 || unix.Bind(p.socket(t, 0), p.sockaddr(port)) == nil {
+		t.Fatalf("not an orphan that keeps its port: %+v", orphan)
+	}
+	_, after, err := n.Destroy(t.Context(), rowTarget(&orphan))
+	must(t, "destroy", err)
+	if err := unix.Bind(p.socket(t, 0), p.sockaddr(port)); err != nil || after != (Sight{}) {
+		t.Errorf("closed already: the port is not free: %v, left %+v", err, after)
 	}
 }
 
