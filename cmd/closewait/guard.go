@@ -69,7 +69,7 @@ or policy; 3 when it could not look, or not record what it did.`,
 				return &usageError{err, cmd.CommandPath()}
 			}
 			if g.check {
-				_, err := fmt.Fprintf(g.out.w, "%s is a policy of %d rules\n", g.file, len(g.policy.Rules))
+				_, err := fmt.Fprintf(g.out.w, "%s is a policy of %s\n", g.file, plural(len(g.policy.Rules), "rule"))
 				return err
 			}
 			return g.run(cmd.Context())

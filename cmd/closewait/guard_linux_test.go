@@ -253,6 +253,27 @@ func told(t *testing.T, what string, at, forecast, happened time.Time) {
 	}
 }
 
+// --check reads the whole file, and says what is wrong before anything runs.
+func TestGuardChecksAPolicy(t *testing.T) {
+	t.Parallel()
+	const rule = "rules:\n  - match: {}\n"
+	for _, row := range []struct {
+		policy string
+		status int
+		want   string
+	}{
+		{rule, exitOK, "- is a policy of 1 rule\n"},
+		{rule + "  - match: {}\n", exitOK, "- is a policy of 2 rules\n"},
+		{rule + "---\napply: true\n", exitUsage, "cannot use the policy -: line 3: a second document begins here"},
+		{rule + "    degree: room\n    keepalive: {idle: 5s}\n", exitUsage, "line 4: keepalive does nothing in a rule of degree room"},
+		{"rules:\n  - match: {cause: half-close-in-use}\n", exitUsage, "half-close-in-use is never stuck"},
+	} {
+		if r := closewaitIn(t, strings.NewReader(row.policy), "guard", "--policy", "-", "--check").want(t, row.status); !strings.Contains(r.out+r.err, row.want) {
+			t.Errorf("of %q it says %q %q, want %q", row.policy, r.out, r.err, row.want)
+		}
+	}
+}
+
 // A dry run tells, and does nothing.
 func TestGuardIsADryRunUnlessThePolicySaysSo(t *testing.T) {
 	t.Parallel()

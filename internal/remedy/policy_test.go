@@ -79,6 +79,16 @@ func TestPolicyErrors(t *testing.T) {
 		{"rules:\n- match: {}\n  keepalive: {idle: 0s}\n", "line 3: idle: want a length of time from 1s"},
 		{"rules: &a\n- match: {}\nevery: *a\n", "every: want a length of time"},
 		{"rules: [\n", "line 1"},
+		{"rules:\n- match: {}\n---\napply: true\n", "line 3: a second document begins here (---), and a policy is one"},
+		{"rules:\n- match: {}\n---\n", "a second document begins here"},
+		{"rules:\n- match: {}\n---\n[\n", "line 4"},
+		{"# only words\n", "it is empty"},
+		{"rules:\n- match: {}\n  degree: room\n  keepalive: {idle: 5s}\n", "line 4: keepalive does nothing in a rule of degree room"},
+		{"rules:\n- match: {}\n  keepalive: {idle: 5s}\n  degree: destroy\n", "line 3: keepalive does nothing in a rule of degree destroy"},
+		{"rules:\n- match: {}\n  open-files: 4096\n  degree: shutdown\n", "line 3: open-files does nothing in a rule of degree shutdown"},
+		{"rules:\n- match: {}\n  older-than: 5m\n  degree: room\n", "line 3: older-than does nothing in a rule of degree room"},
+		{"rules:\n- match:\n    cause: half-close-in-use\n", "line 3: cause: half-close-in-use is never stuck"},
+		{"rules:\n- match: {cause: [eof-unread, orphan-draining]}\n", "line 2: cause: orphan-draining is never stuck"},
 		{"\t", "found character"},
 	} {
 		_, err := ReadPolicy(strings.NewReader(row.text), takeAnything)
@@ -88,7 +98,16 @@ func TestPolicyErrors(t *testing.T) {
 	}
 }
 
+// With auto, every setting may come to mean something.
+func TestPolicyOfEverySetting(t *testing.T) {
+	const text = "---\nrules:\n- match: {}\n  keepalive: {idle: 5s}\n  open-files: 4096\n  older-than: 5m\n...\n"
+	if _, err := ReadPolicy(strings.NewReader(text), takeAnything); err != nil {
+		t.Error(err)
+	}
+}
+
 func FuzzReadPolicy(f *testing.F) {
+	f.Add("rules:\n- match: {}\n---\napply: true\n")
 	f.Add("apply: true\nrules:\n- match: {cause: masked}\n  degree: room\n")
 	f.Add("rules: &a [{match: *a}]")
 	f.Add("? [a]\n: {b: !!int 3}\n")

@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -32,21 +33,38 @@ func ReadPolicy(r io.Reader, match Match) (*Policy, error) {
 	if len(text) > longestPolicy {
 		return nil, &PolicyError{Err: fmt.Errorf("it is longer than %d bytes", longestPolicy)}
 	}
-	var root yaml.Node
-	if err := yaml.Unmarshal(text, &root); err != nil {
-		return nil, &PolicyError{Err: errors.New(strings.TrimPrefix(err.Error(), "yaml: "))} // names the line itself
-	}
-	if len(root.Content) == 0 {
-		return nil, &PolicyError{Err: errors.New("it is empty: a policy has at least one rule")}
+	root, err := document(text)
+	if err != nil {
+		return nil, err
 	}
 	p := &Policy{Every: defaultEvery, Grace: diagnose.DefaultGrace, WarnWithin: defaultWarnWithin}
-	if err := p.read(root.Content[0], match); err != nil {
+	if err := p.read(root, match); err != nil {
 		return nil, err
 	}
 	if len(p.Rules) == 0 {
-		return nil, &PolicyError{Line: root.Content[0].Line, Err: errors.New("it has no rules")}
+		return nil, &PolicyError{Line: root.Line, Err: errors.New("it has no rules")}
 	}
 	return p, nil
+}
+
+// document is the one that the text holds.
+func document(text []byte) (*yaml.Node, error) {
+	var root, more yaml.Node
+	in := yaml.NewDecoder(bytes.NewReader(text))
+	err := in.Decode(&root)
+	if errors.Is(err, io.EOF) || err == nil && len(root.Content) == 0 {
+		return nil, &PolicyError{Err: errors.New("it is empty: a policy has at least one rule")}
+	}
+	if err == nil {
+		err = in.Decode(&more)
+	}
+	switch {
+	case err == nil:
+		return nil, &PolicyError{more.Line, errors.New("a second document begins here (---), and a policy is one: put everything into the first")}
+	case !errors.Is(err, io.EOF):
+		return nil, &PolicyError{Err: errors.New(strings.TrimPrefix(err.Error(), "yaml: "))} // names the line itself
+	}
+	return root.Content[0], nil
 }
 
 // setting reads one key's value.
@@ -72,13 +90,9 @@ func (p *Policy) read(n *yaml.Node, match Match) error {
 }
 
 func (r *Rule) read(n *yaml.Node, match Match) error {
-	matched := false
 	err := mapping(n, map[string]setting{
-		"name": func(v *yaml.Node) error { return text(v, &r.Name) },
-		"match": func(v *yaml.Node) error {
-			matched = true
-			return r.readMatch(v, match)
-		},
+		"name":  func(v *yaml.Node) error { return text(v, &r.Name) },
+		"match": func(v *yaml.Node) error { return r.readMatch(v, match) },
 		"degree": func(v *yaml.Node) error {
 			var name string
 			err := text(v, &name)
@@ -98,11 +112,44 @@ func (r *Rule) read(n *yaml.Node, match Match) error {
 		},
 		"keepalive": func(v *yaml.Node) error { return r.Probes.read(v) },
 	})
-	if err == nil && !matched {
-		err = &PolicyError{n.Line, errors.New("the rule has no match: say what it is about (match: {} is everything)")}
+	if err != nil {
+		return err
 	}
-	return err
+	lines := linesOf(n)
+	if lines["match"] == 0 {
+		return &PolicyError{n.Line, errors.New("the rule has no match: say what it is about (match: {} is everything)")}
+	}
+	for _, only := range onlyWith {
+		if at := lines[only.key]; at != 0 && !slices.Contains(only.degrees, r.Degree) {
+			return &PolicyError{at, fmt.Errorf("%s does nothing in a rule of degree %s: %s", only.key, r.Degree, only.instead)}
+		}
+	}
+	return nil
 }
+
+// onlyWith are the keys that mean something to some degrees only: a setting that is
+// not obeyed is not accepted.
+var onlyWith = []struct {
+	key     string
+	degrees []Degree
+	instead string
+}{
+	{"keepalive", []Degree{KeepAlive, Auto}, "it says how to probe, which keepalive and auto do"},
+	{"open-files", []Degree{Room, Auto}, "it is the limit that room and auto raise"},
+	{"older-than", []Degree{KeepAlive, Shutdown, Destroy, Auto}, "it is about connections, and room about processes (only-if-open-files-above)"},
+}
+
+// linesOf says on which line each key of a mapping stands.
+func linesOf(n *yaml.Node) map[string]int {
+	lines := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		lines[n.Content[i].Value] = n.Content[i].Line
+	}
+	return lines
+}
+
+// neverStuck are the causes whose connections nobody may touch.
+var neverStuck = []diagnose.Cause{diagnose.HalfCloseInUse, diagnose.OrphanDraining}
 
 // readMatch reads the filters of scan, and program.
 func (r *Rule) readMatch(n *yaml.Node, match Match) error {
@@ -116,7 +163,15 @@ func (r *Rule) readMatch(n *yaml.Node, match Match) error {
 			return each(v, func(s string) error { return match(name, s, &r.Filter) })
 		}
 	}
-	return mapping(n, settings)
+	if err := mapping(n, settings); err != nil {
+		return err
+	}
+	for _, cause := range neverStuck {
+		if slices.Contains(r.Filter.Causes, cause) {
+			return &PolicyError{linesOf(n)["cause"], fmt.Errorf("cause: %s is never stuck, and only what is stuck is acted on", cause)}
+		}
+	}
+	return nil
 }
 
 func (p *Probes) read(n *yaml.Node) error {
