@@ -77,6 +77,23 @@ func TestWhatHasChangedIsNotTouched(t *testing.T) {
 			}
 			return ours
 		}, ErrInUse, ErrInUse},
+		{"it wrote more behind a closed window", func(t *testing.T, p place, ours, _ int, x *Target) int {
+			buffer := func(size int) { must(t, "buffer", unix.SetsockoptInt(ours, unix.SOL_SOCKET, unix.SO_SNDBUF, size)) }
+			must(t, "nonblock", unix.SetNonblock(ours, true))
+			buffer(8 << 10)
+			var err error
+			for err == nil { // until the peer takes no more
+				_, err = unix.Write(ours, make([]byte, 64<<10))
+			}
+			buffer(128 << 10)
+			for settled := p.target(t, ours); x.Moved != settled.Moved; settled = p.target(t, ours) {
+				*x = settled
+				time.Sleep(20 * time.Millisecond)
+			}
+			_, err = unix.Write(ours, []byte("x"))
+			must(t, "write", err)
+			return ours
+		}, ErrInUse, ErrInUse},
 		{"it read what waited", func(_ *testing.T, _ place, ours, _ int, x *Target) int {
 			x.RecvQ = 3 // as seen: two bytes and the FIN
 			return ours
@@ -116,6 +133,27 @@ func TestWhatHasChangedIsNotTouched(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The other side's half: what comes in meanwhile is use as well.
+func TestWhatHasReceivedIsNotTouched(t *testing.T) {
+	eachPlace(t, func(t *testing.T, p place) {
+		for name, act := range acts(t, p) {
+			if name == "shutdown" {
+				continue // never of FIN_WAIT_2
+			}
+			peer, ours := p.stuck(t)
+			x := p.target(t, ours)
+			_, err := unix.Write(peer, []byte("x"))
+			must(t, "write", err)
+			for p.target(t, ours).Moved == x.Moved {
+				time.Sleep(time.Millisecond)
+			}
+			if err := act(ours, x); !errors.Is(err, ErrInUse) || state(t, ours) != tcp.FinWait2 {
+				t.Errorf("%s: error is %v, in %v", name, err, state(t, ours))
+			}
+		}
+	})
 }
 
 // An ESTABLISHED connection is never acted on, whatever the target says.

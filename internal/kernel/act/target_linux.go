@@ -75,12 +75,13 @@ func (t *Target) check(now *Sight, may []tcp.State) error {
 }
 
 // moved reports whether the connection was used since the target was seen:
-// something was ACKed, received or read. What is sent counts only where nothing
-// was queued before: retransmissions and zero-window probes are counted as sent too
-// (tp->bytes_sent, net/ipv4/tcp_output.c).
+// something was written, ACKed, received or read. What is sent counts only where
+// nothing was queued before: retransmissions and zero-window probes are counted as
+// sent too (tp->bytes_sent, net/ipv4/tcp_output.c). What is written behind them makes
+// the queue longer, which nothing else does.
 func (t *Target) moved(now *Sight) bool {
 	return now.Moved.Acked != t.Moved.Acked || now.Moved.Received != t.Moved.Received ||
-		t.SendQ == 0 && (now.Moved.Sent != t.Moved.Sent || now.SendQ != 0) ||
+		t.SendQ == 0 && now.Moved.Sent != t.Moved.Sent || now.SendQ > t.SendQ ||
 		now.Unread < unread(t.State, t.RecvQ)
 }
 
