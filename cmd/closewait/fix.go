@@ -121,7 +121,7 @@ func (f *fix) bind(cmd *cobra.Command) {
 	f.filter.bind(cmd)
 	fs.BoolVar(&f.all, "all", false, "with --apply: act on everything that is stuck")
 	fs.Var(&f.older, "older-than", "only what has been half-closed for at least this long")
-	fs.Var(&f.limit, "limit", "act on at most so many connections, the oldest first (0: no limit)")
+	fs.Var(&f.limit, "limit", "act on at most so many connections: the worst finding first, of each the oldest (0: no limit)")
 	fs.Var(&f.rate, "max-rate", "act at most so often")
 	fs.BoolVar(&f.force, "force", false, "destroy also what was never accepted (frees no place in the listener's queue)")
 	fs.Var(&f.grace, "grace", "how old a half-closed connection must be to count as stuck")

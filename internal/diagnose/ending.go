@@ -81,7 +81,7 @@ func closeWaitEnding(v *view, s *observe.Socket, d verdict) ending {
 		if after, ends := probeEnd(s, l, true); ends {
 			return ending{kind: By, after: after, rule: ruleProbesFail, likely: !l.own}
 		}
-		return ending{kind: Never, rule: ruleZeroWindow}
+		return ending{kind: Never, rule: ruleZeroWindow, likely: s.Timer.Retries > 0}
 	case observe.TimerKeepalive:
 		return keepaliveEnding(s, limitsOf(v, s), peerOf(v, s), d.age)
 	case observe.TimerNone:
@@ -198,7 +198,7 @@ func closingEnding(v *view, s *observe.Socket) ending {
 		after, ends := probeEnd(s, l, owned)
 		switch {
 		case !ends:
-			return ending{kind: Never, rule: ruleZeroWindow}
+			return ending{kind: Never, rule: ruleZeroWindow, likely: s.Timer.Retries > 0}
 		case owned:
 			return ending{kind: By, after: after, rule: ruleProbesFail, likely: !l.own}
 		}

@@ -26,7 +26,8 @@ type Options struct {
 	// OlderThan keeps connections that have been half-closed for at least this
 	// long; zero keeps every one that is stuck.
 	OlderThan time.Duration
-	// Limit is the most connections to act on, the oldest first; zero is no limit.
+	// Limit is the most connections to act on, the worst finding first and of each the
+	// oldest; zero is no limit.
 	Limit int
 	// Force acts also on what was never accepted.
 	Force bool
