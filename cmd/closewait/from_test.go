@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/closewait/closewait/internal/diagnose"
 	"github.com/closewait/closewait/internal/observe"
@@ -143,11 +144,17 @@ func FuzzReadSnapshot(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(plain.Bytes())
+	later := sampleSnapshot()
+	later.TakenAt = later.TakenAt.Add(time.Second)
+	if err := observe.Write(&plain, later); err != nil { // after the first
+		f.Fatal(err)
+	}
+	f.Add(plain.Bytes())
 	f.Add([]byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s, err := readSnapshot("x", bytes.NewReader(data))
-		if (s == nil) == (err == nil) {
-			t.Errorf("snapshot %v and error %v", s, err)
+		prev, cur, err := readSnapshot("x", bytes.NewReader(data))
+		if (cur == nil) == (err == nil) || prev != nil && cur == nil {
+			t.Errorf("looks %v and %v, error %v", prev, cur, err)
 		}
 	})
 }

@@ -20,8 +20,8 @@ const patience = time.Second
 // interrupted, the first is good: prev is nil and interrupted is set.
 func (s *scan) looks(ctx context.Context) (prev, cur *observe.Snapshot, interrupted bool, err error) {
 	if s.from != "" {
-		cur, err = openSnapshot(s.from, s.in)
-		return nil, cur, false, err
+		prev, cur, err = openSnapshot(s.from, s.in)
+		return prev, cur, false, err
 	}
 	first, err := s.look(ctx)
 	if err != nil {

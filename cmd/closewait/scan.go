@@ -64,7 +64,8 @@ sockets; the report says what is missing and how to see it.` + statusHelp,
   closewait scan --peer 10.0.0.0/8 --port 443     # filters combine
   closewait scan --container 3f2a --container db.service
   closewait scan --save look.json.gz              # keep what was seen …
-  closewait scan --from look.json.gz              # … and diagnose it anywhere`,
+  closewait scan --from look.json.gz              # … and diagnose it anywhere
+  closewait scan --interval 5s --save two.json    # both looks are kept`,
 		Args:              noArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -130,7 +131,7 @@ func (s *scan) run(ctx context.Context) error {
 	}
 	var saved error // the report is shown even if this fails
 	if s.save != "" {
-		saved = saveSnapshot(s.save, cur)
+		saved = s.keep(prev, cur)
 	}
 	r := s.diagnose(prev, cur)
 	if err := s.print(s.out.w, r); err != nil {
@@ -145,6 +146,14 @@ func (s *scan) run(ctx context.Context) error {
 		return errStuck
 	}
 	return nil
+}
+
+// keep saves all that the report rests on.
+func (s *scan) keep(prev, cur *observe.Snapshot) error {
+	if prev == nil {
+		return saveSnapshot(s.save, cur)
+	}
+	return saveSnapshot(s.save, prev, cur)
 }
 
 func (s *scan) diagnose(prev, cur *observe.Snapshot) *diagnose.Report {

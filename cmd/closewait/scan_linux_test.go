@@ -2,11 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -126,6 +128,57 @@ func TestSaveAndFrom(t *testing.T) {
 	}
 }
 
+// Two looks are kept, both: what moved between them is told again.
+func TestSaveAndFromTwoLooks(t *testing.T) {
+	flags := append(here(t, 2, "--json", "--sockets"), "--peer", flow(t))
+	for _, name := range []string{"looks.json", "looks.json.gz"} {
+		file := filepath.Join(t.TempDir(), name)
+		shown := closewait(t, append(flags, "--interval", "300ms", "--save", file)...).want(t, exitOK).out
+		if again := closewait(t, append(flags, "--from", file)...).want(t, exitOK).out; again != shown {
+			t.Errorf("%s: the saved looks give\n%s\nand the live ones gave\n%s", name, again, shown)
+		}
+		var report diagnose.Report
+		if err := json.Unmarshal([]byte(shown), &report); err != nil {
+			t.Fatal(err)
+		}
+		if report.IntervalS < 0.3 || len(report.Findings) != 2 || report.Findings[1].Cause != diagnose.HalfCloseInUse {
+			t.Errorf("interval_s %v, findings %+v; want the connection that moves to be in use", report.IntervalS, report.Findings)
+		}
+	}
+}
+
+// flow makes a connection that this process uses although its peer has shut down
+// its side, and returns the peer's address. With --grace 0 only two looks tell.
+func flow(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	far, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := far.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	awaitState(t, c.(*net.TCPConn), tcp.CloseWait)
+	var both sync.WaitGroup
+	both.Go(func() { _, _ = io.Copy(io.Discard, far) })
+	both.Go(func() {
+		for err := error(nil); err == nil; time.Sleep(10 * time.Millisecond) {
+			_, err = c.Write([]byte("on"))
+		}
+	})
+	t.Cleanup(func() { c.Close(); both.Wait(); far.Close() })
+	return l.Addr().String()
+}
+
 // A save that fails takes nothing away: the report is shown, the status is 3.
 func TestSaveFails(t *testing.T) {
 	for _, file := range []string{filepath.Join(t.TempDir(), "no", "such", "folder"), "/dev/full"} {
@@ -155,7 +208,7 @@ func TestSaveReplacesTheTargetOfALink(t *testing.T) {
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
 		t.Errorf("the link is now %v, %v", info, err)
 	}
-	if _, err := openSnapshot(target, nil); err != nil {
+	if _, _, err := openSnapshot(target, nil); err != nil {
 		t.Error(err)
 	}
 }

@@ -14,55 +14,55 @@ import (
 )
 
 // largestSnapshot bounds what is read, unpacked: a million sockets take some
-// 600 MB.
+// 600 MB, and a file may hold two looks.
 const largestSnapshot = 2 << 30
 
-// openSnapshot reads a saved look from a file or, for "-", from stdin; packed by
-// gzip or not.
-func openSnapshot(name string, stdin io.Reader) (*observe.Snapshot, error) {
+// openSnapshot reads what was saved from a file or, for "-", from stdin; packed by
+// gzip or not. Without a second look, prev is nil.
+func openSnapshot(name string, stdin io.Reader) (prev, cur *observe.Snapshot, err error) {
 	if name == "-" {
 		return readSnapshot("standard input", stdin)
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read a saved look: %w", err)
+		return nil, nil, fmt.Errorf("cannot read a saved look: %w", err)
 	}
 	defer f.Close()
 	return readSnapshot(name, f)
 }
 
-func readSnapshot(name string, r io.Reader) (*observe.Snapshot, error) {
+func readSnapshot(name string, r io.Reader) (prev, cur *observe.Snapshot, err error) {
 	in := bufio.NewReader(r)
 	r = in
 	// RFC 1952 §2.3.1: the two bytes that every gzip file begins with.
 	if magic, err := in.Peek(2); err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
 		unpacked, err := gzip.NewReader(in)
 		if err != nil {
-			return nil, fmt.Errorf("cannot unpack %s: %w", name, err)
+			return nil, nil, fmt.Errorf("cannot unpack %s: %w", name, err)
 		}
 		r = unpacked
 	}
 	left := &io.LimitedReader{R: r, N: largestSnapshot}
-	snap, err := observe.Read(left)
+	prev, cur, err = observe.Read(left)
 	switch {
 	case left.N == 0:
-		return nil, fmt.Errorf("cannot diagnose %s: it is larger than %d bytes", name, int64(largestSnapshot))
+		return nil, nil, fmt.Errorf("cannot diagnose %s: it is larger than %d bytes", name, int64(largestSnapshot))
 	case err != nil:
-		return nil, fmt.Errorf("cannot diagnose %s: %w", name, err)
+		return nil, nil, fmt.Errorf("cannot diagnose %s: %w", name, err)
 	}
-	return snap, nil
+	return prev, cur, nil
 }
 
-// saveSnapshot writes a look to a file. A file is replaced in one step, so that
+// saveSnapshot writes one look or two to a file. A file is replaced in one step, so that
 // nobody ever reads half of one, and is its owner's only: command lines may hold
 // secrets. Anything else that has the name (/dev/null, a pipe) is written to.
-func saveSnapshot(name string, snap *observe.Snapshot) error {
+func saveSnapshot(name string, looks ...*observe.Snapshot) error {
 	err := replaceFile(name, func(w io.Writer) error {
 		if !strings.HasSuffix(name, ".gz") {
-			return observe.Write(w, snap)
+			return observe.Write(w, looks...)
 		}
 		packed := gzip.NewWriter(w)
-		return errors.Join(observe.Write(packed, snap), packed.Close())
+		return errors.Join(observe.Write(packed, looks...), packed.Close())
 	})
 	if err != nil {
 		return fmt.Errorf("cannot save to %s: %w", name, err)

@@ -258,7 +258,7 @@ func (s *survey) snapshot(host procfs.Host, reader string) *observe.Snapshot {
 	out := &observe.Snapshot{
 		Schema:  observe.Schema,
 		Host:    observe.Host{Name: host.Name, Kernel: host.Kernel, BootID: host.BootID},
-		TakenAt: s.begun, Reader: reader, WindowMS: observe.Millis(s.window / time.Millisecond),
+		TakenAt: s.begun, Uptime: s.begun.Sub(host.Boot), Reader: reader, WindowMS: observe.Millis(s.window / time.Millisecond),
 		Processes: s.processes, Sockets: s.sockets, Sensor: s.sensor,
 	}
 	for _, sp := range s.spaces {

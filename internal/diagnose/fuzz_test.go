@@ -23,16 +23,16 @@ func FuzzDiagnose(f *testing.F) {
 		f.Add(saved.Bytes(), []byte{255, 3, 128, 7, 0, 0, 9, 200, 31, 77, 12, 250}, int64(time.Hour))
 	}
 	f.Fuzz(func(t *testing.T, saved, noise []byte, interval int64) {
-		cur, err := observe.Read(bytes.NewReader(saved))
+		_, cur, err := observe.Read(bytes.NewReader(saved))
 		if err != nil {
 			return
 		}
-		prev, err := observe.Read(bytes.NewReader(saved))
+		_, prev, err := observe.Read(bytes.NewReader(saved))
 		if err != nil {
 			t.Fatal("read once, and not twice:", err)
 		}
 		mutate(cur, noise)
-		prev.TakenAt = cur.TakenAt.Add(-time.Duration(interval))
+		prev.TakenAt, prev.Uptime = cur.TakenAt.Add(-time.Duration(interval)), 0
 		for _, first := range []*observe.Snapshot{nil, prev} {
 			if problem := unsound(cur, Diagnose(first, cur, Options{Sockets: true})); problem != "" {
 				t.Fatal(problem)

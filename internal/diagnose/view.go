@@ -112,11 +112,11 @@ func newView(prev, cur *observe.Snapshot, grace time.Duration) *view {
 // indexPrevious makes the earlier look's sockets findable. Two looks of
 // different boots or hosts say nothing about each other.
 func (v *view) indexPrevious() {
-	if v.prev == nil || v.prev.Host.BootID != v.cur.Host.BootID || !v.prev.TakenAt.Before(v.cur.TakenAt) {
+	if v.prev == nil || v.cur.Since(v.prev) <= 0 {
 		v.prev = nil
 		return
 	}
-	v.interval = v.cur.TakenAt.Sub(v.prev.TakenAt)
+	v.interval = v.cur.Since(v.prev)
 	v.entered = make(map[uint64]bool, len(v.prev.Namespaces))
 	for i := range v.prev.Namespaces {
 		v.entered[v.prev.Namespaces[i].ID] = v.prev.Namespaces[i].Entered

@@ -70,7 +70,7 @@ func (c *churner) looks(t *testing.T) []*observe.Snapshot {
 	for {
 		line, err := stream.ReadBytes('\n')
 		if len(line) > 0 {
-			s, err := observe.Read(bytes.NewReader(line))
+			_, s, err := observe.Read(bytes.NewReader(line))
 			if err != nil {
 				t.Fatalf("%v: %.200s", err, line)
 			}

@@ -57,7 +57,7 @@ func lookUnprivileged(t *testing.T) (s *observe.Snapshot, uid int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err = observe.Read(bytes.NewReader(out)); err != nil {
+	if _, s, err = observe.Read(bytes.NewReader(out)); err != nil {
 		t.Fatal(err)
 	}
 	return s, uid

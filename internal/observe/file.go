@@ -10,11 +10,15 @@ import (
 	"github.com/closewait/closewait/tcp"
 )
 
-// Write saves a snapshot as JSON.
-func Write(w io.Writer, s *Snapshot) error {
+// Write saves one look, or two of the same host, the earlier one first, as JSON:
+// one object after the other.
+func Write(w io.Writer, looks ...*Snapshot) error {
 	out := bufio.NewWriterSize(w, 64<<10)
-	if err := json.NewEncoder(out).Encode(s); err != nil {
-		return fmt.Errorf("save snapshot: %w", err)
+	to := json.NewEncoder(out)
+	for _, s := range looks {
+		if err := to.Encode(s); err != nil {
+			return fmt.Errorf("save snapshot: %w", err)
+		}
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("save snapshot: %w", err)
@@ -22,19 +26,39 @@ func Write(w io.Writer, s *Snapshot) error {
 	return nil
 }
 
-// Read reads back what Write saved. Fields it does not know are skipped; values
-// that no kernel gives are an error, so that a diagnosis may trust the rest.
-func Read(r io.Reader) (*Snapshot, error) {
+// Read reads back what Write saved; prev is nil for one look. Fields it does not
+// know are skipped; values that no kernel gives are an error, so that a diagnosis
+// may trust the rest.
+func Read(r io.Reader) (prev, cur *Snapshot, err error) {
 	in := json.NewDecoder(bufio.NewReaderSize(r, 64<<10))
-	s := new(Snapshot)
-	if err := in.Decode(s); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = errors.New("it is empty")
-		}
-		return nil, fmt.Errorf("not a snapshot: %w", err)
+	switch cur, err = readLook(in); {
+	case errors.Is(err, io.EOF):
+		return nil, nil, errors.New("not a snapshot: it is empty")
+	case err != nil:
+		return nil, nil, err
+	}
+	switch second, err := readLook(in); {
+	case errors.Is(err, io.EOF):
+		return nil, cur, nil
+	case err != nil:
+		return nil, nil, fmt.Errorf("after the first look: %w", err)
+	default:
+		prev, cur = cur, second
 	}
 	if _, err := in.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("not a snapshot: something follows its end")
+		return nil, nil, errors.New("not a snapshot: something follows the second look")
+	}
+	if cur.Since(prev) <= 0 {
+		return nil, nil, errors.New("damaged snapshot: its second look is not a later one at the same boot of the host")
+	}
+	return prev, cur, nil
+}
+
+// readLook reads one look; the error is io.EOF if there is none.
+func readLook(in *json.Decoder) (*Snapshot, error) {
+	s := new(Snapshot)
+	if err := in.Decode(s); err != nil {
+		return nil, fmt.Errorf("not a snapshot: %w", err)
 	}
 	if s.Schema != Schema {
 		return nil, fmt.Errorf("not a snapshot: its schema is %q, want %q (make one with closewait scan --save FILE)", s.Schema, Schema)

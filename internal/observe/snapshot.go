@@ -20,6 +20,9 @@ type Snapshot struct {
 	Host   Host   `json:"host"`
 	// TakenAt is when the look began, by the host's wall clock.
 	TakenAt time.Time `json:"taken_at"`
+	// Uptime is how long the host had been up then, suspended time included. The
+	// time between two looks is told by it: the wall clock may be set meanwhile.
+	Uptime time.Duration `json:"uptime_ns,omitempty"`
 	// TookMS is how long it lasted, in milliseconds.
 	TookMS float64 `json:"took_ms"`
 	// Reader names the way the sockets were read: "bpf" or "procfs".
@@ -38,6 +41,18 @@ type Snapshot struct {
 	Sensor *Sensor `json:"sensor,omitempty"`
 	// Limits says what could not be seen. Empty means the look was complete.
 	Limits []Limit `json:"limits,omitempty"`
+}
+
+// Since is the time from an earlier look at the same boot of a host to s; 0 or
+// less if earlier is not that.
+func (s *Snapshot) Since(earlier *Snapshot) time.Duration {
+	switch {
+	case earlier.Host.BootID != s.Host.BootID:
+		return 0
+	case earlier.Uptime > 0 && s.Uptime > 0:
+		return s.Uptime - earlier.Uptime
+	}
+	return s.TakenAt.Sub(earlier.TakenAt)
 }
 
 // Host names the machine.

@@ -50,7 +50,7 @@ func newRooms(prev, cur *observe.Snapshot, r *diagnose.Report, o *Options) rooms
 	if prev == nil || prev.Host.BootID != cur.Host.BootID {
 		return out
 	}
-	out.interval = cur.TakenAt.Sub(prev.TakenAt)
+	out.interval = cur.Since(prev)
 	for i := range prev.Processes {
 		p := &prev.Processes[i]
 		if now := out.processes[p.PID]; now != nil && now.StartTicks == p.StartTicks {
