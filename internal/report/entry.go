@@ -148,7 +148,7 @@ func (t *text) since(f *diagnose.Finding) paragraph {
 		p = p.say("; ", g)
 	}
 	if f.Younger > 0 {
-		p = p.say("; ", number(f.Younger), " more younger than ", span(seconds(t.report.GraceS)))
+		p = p.say("; ", number(f.Younger), " more ", t.young())
 	}
 	return p
 }

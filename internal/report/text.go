@@ -135,7 +135,7 @@ func (t *text) calm(rest []*diagnose.Finding) {
 		t.write(nil, 0, paragraph{}.add(strong, "Nothing stuck was seen").say(", but not everything could be seen: see below."))
 	default:
 		p := paragraph{}.add(good, "Nothing is stuck.").
-			say(" No connection has been half-closed and unused for longer than ", span(seconds(r.GraceS)))
+			say(" No connection has been half-closed and unused ", t.long())
 		if r.Totals.Masked == 0 {
 			p = p.say(", and no process holds descriptors of dead ones")
 		}
@@ -229,8 +229,10 @@ func (t *text) harmless(f *diagnose.Finding) harmless {
 		h = harmless{one: "half-closed connection", many: "half-closed connections", why: " in use"}
 	case f.Cause == diagnose.OrphanDraining:
 		h = harmless{one: "connection", many: "connections", why: " closed here, which the kernel ends soon"}
-	case seconds(f.Oldest.AtLeastS) < seconds(t.report.GraceS):
-		h.why = " younger than " + span(seconds(t.report.GraceS))
+	case endsSoon(f) && (t.noGrace() || f.Oldest.AtLeastS >= t.report.GraceS):
+		h.why = " which the kernel ends soon"
+	case f.Oldest.AtLeastS < t.report.GraceS:
+		h.why = " " + t.young()
 	}
 	if f.Owner != nil {
 		h.who = " (" + name(f.Owner) + ", " + pids(f.Owner, 1) + ")"

@@ -63,6 +63,34 @@ func TestTextGolden(t *testing.T) {
 	golden(t, "empty.filter.txt", []byte(render(t, emptyReport(), Style{Filter: "--pid 7 --cause masked"})))
 }
 
+// What is not stuck is given the reason that holds, also where nothing is too
+// young to be stuck.
+func TestWhyItIsNotStuck(t *testing.T) {
+	young, old := diagnose.Age{AtLeastS: 0.4}, diagnose.Age{AtLeastS: 70}
+	for _, c := range []struct {
+		grace float64
+		state tcp.State
+		age   diagnose.Age
+		ends  diagnose.Ending
+		want  string
+	}{
+		{60, tcp.LastAck, young, diagnose.By, "not stuck: 4 fin-unacked younger than 1 min."},
+		{60, tcp.LastAck, old, diagnose.By, "not stuck: 4 fin-unacked which the kernel ends soon."},
+		{1e-9, tcp.LastAck, young, diagnose.By, "not stuck: 4 fin-unacked which the kernel ends soon."},
+		{1e-9, tcp.LastAck, diagnose.Age{}, diagnose.Soon, "not stuck: 4 fin-unacked which the kernel ends soon."},
+		{1e-9, tcp.CloseWait, diagnose.Age{}, diagnose.By, "not stuck: 4 fin-unacked that just began."},
+		{0.5, tcp.CloseWait, young, diagnose.Never, "not stuck: 4 fin-unacked younger than 500 ms."},
+	} {
+		r := emptyReport()
+		r.GraceS = c.grace
+		r.Findings = []diagnose.Finding{{Cause: diagnose.FinUnacked, State: c.state, Count: 4, Oldest: c.age, Outlook: diagnose.Outlook{Kind: c.ends}}}
+		got := render(t, r, Style{})
+		if !strings.Contains(got, c.want) || strings.Contains(got, " 0 ms") {
+			t.Errorf("grace %v s, %v, %v: want %q in\n%s", c.grace, c.state, c.age, c.want, got)
+		}
+	}
+}
+
 // Nothing is wider than asked for, but the rows of a socket table.
 // A listener that answers nobody is told of where nothing else is.
 func TestFullQueuesAreTold(t *testing.T) {
