@@ -194,7 +194,11 @@ func (s *survey) recheck(pids map[int32]bool) {
 func convertProcess(p *procfs.Process, host procfs.Host) observe.Process {
 	return observe.Process{
 		PID: p.PID, NSPIDs: p.NSPIDs, PPID: p.PPID, Comm: p.Comm, Exe: p.Exe, Cmdline: p.Cmdline, UID: p.UID,
-		StartedAt: host.StartedAt(p.StartTicks).Round(10 * time.Millisecond), StartTicks: p.StartTicks, Threads: p.Threads,
+		StartedAt: host.StartedAt(p.StartTicks).Round(10 * time.Millisecond), StartTicks: p.StartTicks, Threads: p.Threads, Halt: halts[p.State],
 		Cgroups: p.Cgroups, NetNS: p.NetNS, OpenFiles: p.OpenFiles, NoFileSoft: p.NoFileSoft, NoFileHard: p.NoFileHard,
 	}
 }
+
+// halts are the states of proc_pid_stat(5) in which a process does not run by
+// somebody's will.
+var halts = map[byte]observe.Halt{'T': observe.HaltStopped, 't': observe.HaltTraced}

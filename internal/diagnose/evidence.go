@@ -44,6 +44,7 @@ func evidenceOf(v *view, g *group) []Evidence {
 		add(fromSocket, "%s", fact)
 	}
 	holderFacts(v, g, add)
+	haltFacts(v, g, add)
 	if g.key.direction == DirectionUnknown {
 		add(fromSocket, "who opened these connections can't be told: no listener has their port, and it is no ephemeral port or several share it")
 	}

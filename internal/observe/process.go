@@ -20,6 +20,7 @@ type Process struct {
 	StartedAt  time.Time `json:"started_at,omitzero"`
 	StartTicks uint64    `json:"start_ticks"`
 	Threads    int       `json:"threads,omitempty"`
+	Halt       Halt      `json:"halt,omitempty"`
 	// Cgroups are the lines of /proc/PID/cgroup, "hierarchy:controllers:path".
 	Cgroups []string `json:"cgroups,omitempty"`
 	// NetNS is the namespace the process lives in, not that of its sockets.
@@ -30,3 +31,16 @@ type Process struct {
 	NoFileSoft uint64 `json:"nofile_soft,omitempty"`
 	NoFileHard uint64 `json:"nofile_hard,omitempty"`
 }
+
+// Halt is what kept a process from running when it was looked at, empty for
+// nothing.
+type Halt string
+
+// The halts.
+const (
+	// HaltStopped: a signal such as SIGSTOP stopped all of it, until SIGCONT.
+	HaltStopped Halt = "stopped"
+	// HaltTraced: a debugger or another tracer held its main thread, perhaps for a
+	// moment only.
+	HaltTraced Halt = "traced"
+)

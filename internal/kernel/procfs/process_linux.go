@@ -23,6 +23,9 @@ type Process struct {
 	// UID is its effective user.
 	UID     uint32
 	Threads int
+	// State is that of its main thread, or of one that runs on without it: T when
+	// a signal stopped all of it, t while a tracer holds that thread.
+	State byte
 	// StartTicks is when it began, in clock ticks since boot: see Host.StartedAt.
 	StartTicks uint64
 	// Cgroups are the lines of /proc/PID/cgroup.
@@ -69,7 +72,7 @@ func (f FS) look(pid int) (Process, error) {
 	if err != nil {
 		return Process{}, err
 	}
-	p := Process{PID: pid, PPID: s.ppid, Comm: before.comm, Exe: before.exe, Threads: s.threads, StartTicks: before.start}
+	p := Process{PID: pid, PPID: s.ppid, Comm: before.comm, Exe: before.exe, Threads: s.threads, State: s.state, StartTicks: before.start}
 	if err := r.fill(&p); err != nil {
 		return Process{}, err
 	}

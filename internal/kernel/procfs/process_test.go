@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -114,6 +115,32 @@ func TestProcessTellsTheEffectiveUser(t *testing.T) {
 	}
 }
 
+// proc_pid_stat(5): T for one that a signal stopped, t for one that a tracer holds.
+func TestProcessTellsThatItIsStopped(t *testing.T) {
+	c := testbed.Start(t, "wait").Ready()
+	if s := process(t, c.PID()).State; s == 'T' || s == 't' {
+		t.Errorf("state %c", s)
+	}
+	if err := c.Process.Signal(unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	testbed.Await(t, "the child to stop", func() bool { return process(t, c.PID()).State == 'T' })
+	// PTRACE_SEIZE makes a tracer of one that is stopped: it is then the tracer's.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := unix.PtraceSeize(c.PID()); err != nil {
+		t.Fatal(err)
+	}
+	testbed.Await(t, "the tracer to hold it", func() bool { return process(t, c.PID()).State == 't' })
+	if err := unix.PtraceDetach(c.PID()); err != nil {
+		t.Error(err)
+	}
+	if err := c.Process.Signal(unix.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	testbed.Await(t, "the child to run", func() bool { s := process(t, c.PID()).State; return s != 'T' && s != 't' })
+}
+
 func TestProcessTellsLimitsAndOpenFiles(t *testing.T) {
 	c := testbed.Start(t, "limit").Ready()
 	p := process(t, c.PID())
@@ -200,7 +227,7 @@ func TestProcessWhoseMainThreadEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.PID != c.PID() || p.Exe != self || p.OpenFiles == 0 || p.NetNS == 0 || p.StartTicks != s.start || len(p.Cmdline) == 0 {
+	if p.PID != c.PID() || p.Exe != self || p.OpenFiles == 0 || p.NetNS == 0 || p.StartTicks != s.start || len(p.Cmdline) == 0 || p.State == 'Z' {
 		t.Errorf("got %+v", p)
 	}
 	sockets := 0

@@ -52,6 +52,7 @@ func (r *reading) identity() (identity, stat, error) {
 		if program, err = r.living.stat(r.buf[:statSize]); err != nil {
 			return identity{}, stat{}, processError(r.pid, "task", err)
 		}
+		s.state = program.state
 	}
 	exe, err := r.link("exe")
 	if err != nil {
