@@ -199,7 +199,8 @@ func (s *survey) dropHolders() {
 	}
 }
 
-// holders walks /proc again, for some inodes only.
+// holders walks /proc again, for some inodes only, and also through the tables of
+// threads that have their own: to look for these each time would take too long.
 func (r *procReader) holders(ctx context.Context, _ *survey, inodes map[uint64]bool) (map[uint64][]observe.Holder, error) {
 	pids, err := r.fs.PIDs()
 	if err != nil {
@@ -210,13 +211,15 @@ func (r *procReader) holders(ctx context.Context, _ *survey, inodes map[uint64]b
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		err := r.fs.Descriptors(pid, func(fd int, kind procfs.Kind, inode uint64) {
-			if kind == procfs.Socket && inodes[inode] {
-				found[inode] = append(found[inode], observe.Holder{PID: int32(pid), FD: int32(fd)})
+		for _, table := range append([]int{pid}, r.fs.Apart(pid)...) {
+			err := r.fs.Descriptors(table, func(fd int, kind procfs.Kind, inode uint64) {
+				if kind == procfs.Socket && inodes[inode] {
+					found[inode] = append(found[inode], observe.Holder{PID: int32(pid), FD: int32(fd)})
+				}
+			})
+			if err != nil && !errors.Is(err, fs.ErrPermission) {
+				return nil, err
 			}
-		})
-		if err != nil && !errors.Is(err, fs.ErrPermission) {
-			return nil, err
 		}
 	}
 	return found, nil

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/closewait/closewait/internal/kernel/procfs"
@@ -65,7 +66,7 @@ func (s *survey) describeHolders(host procfs.Host, held map[int32]*sample) bool 
 		}
 		// It is one program, read whole. That it still holds what it was seen to
 		// hold proves that it is the one, and not the next to get its pid.
-		switch k.intact(s.fs, pid) {
+		switch k.intact(s, pid) {
 		case none:
 			suspicious[pid] = true
 			if !s.holdsAny(pid) {
@@ -77,6 +78,9 @@ func (s *survey) describeHolders(host procfs.Host, held map[int32]*sample) bool 
 		s.described[pid] = true
 		if len(p.Denied) > 0 {
 			s.limits.undescribed = append(s.limits.undescribed, int(pid))
+		}
+		for _, tid := range s.apart[pid] { // the limit holds for each table
+			p.OpenFiles = max(p.OpenFiles, s.fs.OpenFiles(tid))
 		}
 		s.processes = append(s.processes, convertProcess(&p, host))
 	}
@@ -91,12 +95,27 @@ func (s *survey) describeHolders(host procfs.Host, held map[int32]*sample) bool 
 func (s *survey) holdsAny(pid int32) bool {
 	for i := range s.sockets {
 		for _, h := range s.sockets[i].Holders {
-			if h.PID == pid && s.fs.Holds(int(pid), int(h.FD), procfs.Socket, s.sockets[i].Inode) {
+			if h.PID == pid && s.holds(pid, h.FD, s.sockets[i].Inode) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// holds reports whether a process holds a socket, in its table of descriptors or in
+// that of a thread which has its own. Few have such threads, so they are looked for
+// only where the process's table lacks something, and once.
+func (s *survey) holds(pid, fd int32, inode uint64) bool {
+	if s.fs.Holds(int(pid), int(fd), procfs.Socket, inode) {
+		return true
+	}
+	apart, ok := s.apart[pid]
+	if !ok {
+		apart = s.fs.Apart(int(pid))
+		s.apart[pid] = apart
+	}
+	return slices.ContainsFunc(apart, func(tid int) bool { return s.fs.Holds(tid, int(fd), procfs.Socket, inode) })
 }
 
 // sample is a few of the descriptors that a process was seen to hold: checking
@@ -130,10 +149,10 @@ const (
 	whole
 )
 
-func (k *sample) intact(fs procfs.FS, pid int32) portion {
+func (k *sample) intact(s *survey, pid int32) portion {
 	n, ok := min(k.n, len(k.held)), 0
 	for _, h := range k.held[:n] {
-		if fs.Holds(int(pid), int(h.fd), procfs.Socket, h.inode) {
+		if s.holds(pid, h.fd, h.inode) {
 			ok++
 		}
 	}
@@ -180,7 +199,7 @@ func (s *survey) recheck(pids map[int32]bool) {
 		x := &s.sockets[i]
 		kept := x.Holders[:0]
 		for _, h := range x.Holders {
-			if !pids[h.PID] || s.described[h.PID] && s.fs.Holds(int(h.PID), int(h.FD), procfs.Socket, x.Inode) {
+			if !pids[h.PID] || s.described[h.PID] && s.holds(h.PID, h.FD, x.Inode) {
 				kept = append(kept, h)
 			}
 		}

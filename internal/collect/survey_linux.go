@@ -35,7 +35,8 @@ type survey struct {
 	lastOptions *observe.Options
 	holders     arena[observe.Holder]
 	processes   []observe.Process
-	described   map[int32]bool // processes, by pid
+	described   map[int32]bool  // processes, by pid
+	apart       map[int32][]int // threads with descriptors of their own, by pid, where asked for
 	limits      limits
 	sensor      *observe.Sensor
 }
@@ -43,7 +44,7 @@ type survey struct {
 func newSurvey(fs procfs.FS, begun time.Time, window time.Duration) *survey {
 	return &survey{
 		fs: fs, begun: begun, window: window, spaceOf: map[uint64]*space{},
-		multipath: map[ends]int32{}, tallies: map[uint64]*bpfiter.Tally{}, described: map[int32]bool{},
+		multipath: map[ends]int32{}, tallies: map[uint64]*bpfiter.Tally{}, described: map[int32]bool{}, apart: map[int32][]int{},
 	}
 }
 

@@ -22,6 +22,7 @@ var parts = map[string]func() error{
 	"leak":  leakInside,
 	"churn": churnAbout,
 	"leaf":  beLeaf,
+	"apart": keepApart,
 }
 
 // sideBySide lets more tests run at once than there are processors, unless the

@@ -25,7 +25,8 @@ type Process struct {
 	Cgroups []string `json:"cgroups,omitempty"`
 	// NetNS is the namespace the process lives in, not that of its sockets.
 	NetNS uint64 `json:"netns,omitempty"`
-	// OpenFiles is its number of descriptors; NoFile its RLIMIT_NOFILE, soft and
+	// OpenFiles is its number of descriptors, those of the fullest table where a
+	// thread that holds sockets has one of its own; NoFile its RLIMIT_NOFILE, soft and
 	// hard. 0 where they could not be read.
 	OpenFiles  int    `json:"open_files,omitempty"`
 	NoFileSoft uint64 `json:"nofile_soft,omitempty"`

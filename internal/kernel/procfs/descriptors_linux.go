@@ -38,8 +38,8 @@ const linkSize = 40
 // errors.Is(err, fs.ErrPermission) means that the list is not the caller's to
 // see. All descriptors come from one process, even if its pid is used again.
 //
-// Not seen are the descriptors of threads that left their process's table
-// (unshare(CLONE_FILES)).
+// Not seen are the descriptors of threads that left their process's table: see
+// Apart.
 func (f FS) Descriptors(pid int, each func(fd int, kind Kind, inode uint64)) error {
 	proc, err := f.process(pid)
 	if err != nil {

@@ -240,6 +240,44 @@ func TestProcessWhoseMainThreadEnded(t *testing.T) {
 	}
 }
 
+// A thread may leave its process's table of descriptors (unshare(CLONE_FILES)): it
+// is found, and can be asked about like a process.
+func TestThreadWithATableOfItsOwn(t *testing.T) {
+	c := testbed.Start(t, "apart")
+	words := strings.Fields(c.Line()) // the thread, its descriptor, the socket's inode
+	tid, _ := strconv.Atoi(words[0])
+	fd, _ := strconv.Atoi(words[1])
+	inode, _ := strconv.ParseUint(words[2], 10, 64)
+	var f FS
+	apart := f.Apart(c.PID())
+	if len(apart) == 0 {
+		// Built without CONFIG_KCMP, or kcmp is filtered away.
+		if _, _, err := unix.Syscall6(unix.SYS_KCMP, uintptr(os.Getpid()), uintptr(os.Getpid()), kcmpFiles, 0, 0, 0); err != 0 {
+			privilege.Unsupported(t, "a thread's own descriptors", err)
+		}
+	}
+	if !slices.Equal(apart, []int{tid}) {
+		t.Fatalf("threads with tables of their own: %d, want %d", apart, tid)
+	}
+	if f.Holds(c.PID(), fd, Socket, inode) || !f.Holds(tid, fd, Socket, inode) {
+		t.Error("the socket is the thread's, and not its process's")
+	}
+	found := 0
+	if err := f.Descriptors(tid, func(n int, k Kind, i uint64) {
+		if n == fd && k == Socket && i == inode {
+			found++
+		}
+	}); err != nil || found != 1 {
+		t.Errorf("the thread's socket is listed %d times, %v", found, err)
+	}
+	if a, b := f.OpenFiles(c.PID()), f.OpenFiles(tid); b != a+1 {
+		t.Errorf("%d open files, of the thread %d", a, b)
+	}
+	if apart := f.Apart(os.Getpid()); len(apart) > 0 {
+		t.Errorf("threads %d of this process have tables of their own", apart)
+	}
+}
+
 // The process execs all the time: name, executable and arguments always belong
 // together, or the error says that they do not.
 func TestProcessNeverMixesTwoPrograms(t *testing.T) {

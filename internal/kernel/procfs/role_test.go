@@ -31,6 +31,7 @@ var roles = map[string]testbed.Part{
 	"limit":      roleLimit,
 	"sockets":    roleSockets,
 	"exec":       roleExec,
+	"apart":      roleApart,
 	"mainexits":  roleMainExits,
 	"stranger":   roleStranger,
 	"reusedpids": roleReusedPIDs,
@@ -148,6 +149,36 @@ func init() {
 	if testbed.Plays("mainexits") {
 		runtime.LockOSThread() // to the main thread, where init runs
 	}
+}
+
+// roleApart has a thread with a table of descriptors of its own, and a socket in it.
+func roleApart([]string) error {
+	said := make(chan error)
+	go standApart(said)
+	if err := <-said; err != nil {
+		return err
+	}
+	return testbed.Hold()
+}
+
+// standApart keeps its thread for good: no other goroutine is to get its table.
+func standApart(said chan<- error) {
+	runtime.LockOSThread()
+	if unix.Gettid() == os.Getpid() {
+		go standApart(said) // which can't get the main thread, too
+		select {}
+	}
+	var st unix.Stat_t
+	fd, err := -1, unix.Unshare(unix.CLONE_FILES)
+	if err == nil {
+		fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	}
+	if err == nil {
+		err = unix.Fstat(fd, &st)
+	}
+	fmt.Println(unix.Gettid(), fd, st.Ino)
+	said <- err
+	select {}
 }
 
 // become drops root for good.
