@@ -58,7 +58,7 @@ func endingOf(v *view, s *observe.Socket, d verdict) ending {
 	case d.cause == Masked:
 		return ending{kind: Never, rule: ruleDescriptor}
 	case s.MPTCP:
-		return ending{kind: Never, rule: ruleUnseen, likely: true}
+		return multipathEnding(v, s, d)
 	}
 	switch s.State {
 	case tcp.FinWait2:

@@ -162,4 +162,3 @@ func (x *socket) poll(events int16) {
 		return err == nil && n == 1 && fds[0].Revents&events != 0
 	})
 }
-
