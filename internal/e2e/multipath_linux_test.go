@@ -6,10 +6,13 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/closewait/closewait/internal/diagnose"
 	"github.com/closewait/closewait/internal/observe"
 	"github.com/closewait/closewait/internal/privilege"
 )
@@ -156,9 +159,86 @@ func (x *socket) readable() {
 
 func (x *socket) poll(events int16) {
 	x.t.Helper()
-	eventually(x.t, fmt.Sprintf("event %#x", events), func() bool {
-		fds := []unix.PollFd{{Fd: int32(x.fd), Events: events}}
-		n, err := unix.Poll(fds, 100)
-		return err == nil && n == 1 && fds[0].Revents&events != 0
-	})
+	eventually(x.t, fmt.Sprintf("event %#x", events), func() bool { return x.polls(events) })
+}
+
+// polls reports whether one of the events is there, or comes within 100 ms.
+func (x *socket) polls(events int16) bool {
+	fds := []unix.PollFd{{Fd: int32(x.fd), Events: events}}
+	n, err := unix.Poll(fds, 100)
+	return err == nil && n == 1 && fds[0].Revents&events != 0
+}
+
+// TestMultipathEnds: when an MPTCP connection ends that the peer has closed, and
+// that one lasts whose peer has only shut down its side. It takes a minute: no
+// setting shortens it.
+func TestMultipathEnds(t *testing.T) {
+	t.Parallel()
+	for _, ip := range []string{"127.0.0.1", "::1"} {
+		t.Run(ip, func(t *testing.T) {
+			t.Parallel()
+			in := newSpace(t)
+			m := meeting{t: t, in: in, ip: netip.MustParseAddr(ip)}
+			reset, resetter := m.meet(unix.IPPROTO_MPTCP)
+			kept, keeper := m.meet(unix.IPPROTO_MPTCP)
+			resetter.close()
+			keeper.shutdown()
+			reset.readable()
+			kept.readable()
+			var predicted []time.Time
+			for _, reader := range readers() {
+				predicted = append(predicted, predictReset(t, in, look(t, reader), reset.local(), kept.local())...)
+			}
+			reset.awaitEnd()
+			for _, at := range predicted {
+				if off := time.Since(at); off < -2*time.Second || off > 10*time.Second { // long timers are coarse
+					t.Errorf("predicted for %v, and came %v later", at, off)
+				}
+			}
+			for _, reader := range readers() {
+				checkMultipath(t, look(t, reader), map[string]*socket{"reset by the peer's close timer": reset}, nil)
+			}
+			if kept.polls(unix.POLLHUP) {
+				t.Error("the one whose peer has only shut down its side ended too")
+			}
+		})
+	}
+}
+
+// predictReset is when one look says that a connection and its peer's end will end.
+func predictReset(t *testing.T, in *space, s *observe.Snapshot, reset, kept netip.AddrPort) (at []time.Time) {
+	t.Helper()
+	found := diagnose.Diagnose(nil, s, diagnose.Options{Grace: time.Millisecond, Sockets: true, Filter: diagnose.Filter{NetNS: []string{strconv.FormatUint(in.id, 10)}}}).Findings
+	seen := 0
+	for _, f := range found {
+		for _, d := range f.Sockets {
+			switch o := f.Outlook; {
+			case d.Local == reset.String() || d.Remote == reset.String():
+				seen++
+				if o.Kind != diagnose.At || o.Confidence != diagnose.Certain {
+					t.Fatalf("%s: %s ends %s, %s: %s", s.Reader, d.State, o.Kind, o.Confidence, o.Why)
+				}
+				at = append(at, *o.At)
+			case d.Local == kept.String() || d.Remote == kept.String():
+				seen++
+				if o.Kind != diagnose.Never {
+					t.Errorf("%s: %s of a peer that is there ends %s: %s", s.Reader, d.State, o.Kind, o.Why)
+				}
+			}
+		}
+	}
+	if seen != 4 {
+		t.Errorf("%s: %d of 4 sockets are in findings", s.Reader, seen)
+	}
+	return at
+}
+
+// awaitEnd waits until the connection has ended, 90 s at most.
+func (x *socket) awaitEnd() {
+	x.t.Helper()
+	for deadline := time.Now().Add(90 * time.Second); !x.polls(unix.POLLHUP); {
+		if time.Now().After(deadline) {
+			x.t.Fatal("not ended within 90 s")
+		}
+	}
 }
