@@ -183,6 +183,9 @@ func (r *procReader) ask(s *survey, process *pidfd.Handle, d descriptor, inodes 
 	if c.NetNS == 0 { // not told without CAP_NET_ADMIN: nearly always where its process lives
 		c.NetNS = s.homeOf(d.pid)
 	}
+	if pids := s.limits.untold; c.Untold && (len(pids) == 0 || pids[len(pids)-1] != d.pid) {
+		s.limits.untold = append(pids, d.pid)
+	}
 	socket := s.fromCopy(&c)
 	if socket.Dead() {
 		i := s.add(&socket)

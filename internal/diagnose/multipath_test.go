@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"testing"
+	"time"
 
 	"github.com/closewait/closewait/tcp"
 )
@@ -48,5 +49,23 @@ func TestDeadMultipathWasConnectedOnce(t *testing.T) {
 	w.Sockets[0].Connected = false
 	if r := w.report(); len(r.Findings) != 0 {
 		t.Errorf("a socket that was never connected: %s", told(r))
+	}
+}
+
+// Those that a listener accepted have its cookie (measured on Linux 6.18).
+func TestMultipathSocketsOfOneListenerAreKeptApart(t *testing.T) {
+	w := newWorld()
+	for range 3 {
+		w.add(multipath)
+	}
+	for i := range w.Sockets {
+		w.Sockets[i].Cookie = 1
+	}
+	next := w.later(time.Second)
+	v := newView(&w.Snapshot, &next.Snapshot, time.Minute)
+	for i := range next.Sockets {
+		if s := &next.Sockets[i]; v.earlier(s) == nil || v.earlier(s).Inode != s.Inode {
+			t.Errorf("socket %d was %+v", s.Inode, v.earlier(s))
+		}
 	}
 }

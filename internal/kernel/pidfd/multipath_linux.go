@@ -38,16 +38,17 @@ func (m *multipathInfo) u64(at int) uint64 {
 // takes it away.
 func (m *multipathInfo) connected() bool { return m.u32(8)&remoteKey != 0 }
 
-// explain says whether the connection has ended, given what its first subflow
-// tells. A reset takes the token away, by which a dump finds the connection, and
-// makes the subflow forget everything.
-func (m *multipathInfo) explain(first Info) (info Info, ended bool) {
+// explain says whether the connection has ended, or that this can't be told, given
+// what its first subflow tells. A reset takes the token away, by which a dump finds
+// the connection, and makes the subflow forget everything.
+func (m *multipathInfo) explain(first Info) (info Info, ended, untold bool) {
 	const token = 12
 	switch {
-	case m.size == 0:
-		return first, first.State == tcp.Closed && first.SegsIn > 0 && (first.BytesReceived > 0 || first.BytesAcked > 0)
-	case !m.connected() || m.u32(token) != 0:
-		return first, false
+	case m.size == 0 && first.State == tcp.Closed:
+		was := first.SegsIn > 0 && (first.BytesReceived > 0 || first.BytesAcked > 0)
+		return first, was, first.SegsIn == 0
+	case m.size == 0, !m.connected(), m.u32(token) != 0:
+		return first, false, false
 	}
 	return Info{
 		State:         tcp.Closed,
@@ -58,5 +59,5 @@ func (m *multipathInfo) explain(first Info) (info Info, ended bool) {
 		LastDataSent:  m.u32(84),
 		LastDataRecv:  m.u32(88),
 		LastAckRecv:   m.u32(92),
-	}, true
+	}, true, false
 }

@@ -17,6 +17,9 @@ type Socket struct {
 	// false too for one that ended in order, which a dump still lists, and before
 	// Linux 5.16 unless it had gone on as plain TCP.
 	Ended bool
+	// Untold says of an MPTCP socket without a connection that the kernel does not
+	// tell whether it had one.
+	Untold bool
 	// Inode is the N of "socket:[N]", and UID its owner.
 	Inode uint64
 	UID   uint32
@@ -156,13 +159,14 @@ func (h *Handle) netns(a *answers) uint64 {
 }
 
 func (a *answers) socket(netns uint64) Socket {
-	info, ended := parseInfo(a.info[:a.infoLen]), false
+	info, ended, untold := parseInfo(a.info[:a.infoLen]), false, false
 	if a.protocol == unix.IPPROTO_MPTCP {
-		info, ended = a.multipath.explain(info)
+		info, ended, untold = a.multipath.explain(info)
 	}
 	return Socket{
 		Protocol: int(a.protocol),
 		Ended:    ended,
+		Untold:   untold,
 		Inode:    a.stat.Ino,
 		UID:      a.stat.Uid,
 		Cookie:   a.cookie,
