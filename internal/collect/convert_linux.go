@@ -27,7 +27,7 @@ func (s *survey) fromRecord(r *bpfiter.Record) observe.Socket {
 		out.Died = died(r)
 	}
 	out.Connected = out.MPTCP && r.State == tcp.Closed // else it is not told of
-	if !r.HasTCP && !(out.Connected && r.HasTimes) {
+	if told := r.HasTCP || out.Connected && r.HasTimes; !told {
 		return out // of a live MPTCP connection sock_diag tells
 	}
 	out.Info = s.infos.put(observe.Info{
