@@ -17,6 +17,7 @@ import (
 
 	"github.com/closewait/closewait/internal/kernel/netns"
 	"github.com/closewait/closewait/internal/misbehave"
+	"github.com/closewait/closewait/internal/testbed"
 )
 
 // stageWord, as the only argument, makes this binary a stage.
@@ -116,7 +117,7 @@ const stageReady = "ready"
 // runStage is the stage's own side: each line of in is the wanted size and the
 // final one; the end of in is its end.
 func runStage(in io.Reader, out, stderr io.Writer) int {
-	if err := loopbackUp(); err != nil {
+	if err := testbed.LoopbackUp(); err != nil {
 		fmt.Fprintf(stderr, "bench/scan: bring the loopback interface up: %v\n", err)
 		return 1
 	}
@@ -200,19 +201,4 @@ func (p *population) stop() error {
 		return nil
 	}
 	return p.program.Stop()
-}
-
-// loopbackUp: a new namespace has its loopback interface down.
-func loopbackUp() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	lo, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	lo.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"net/netip"
-	"runtime"
 	"testing"
 	"time"
 
@@ -11,21 +10,17 @@ import (
 
 	"github.com/closewait/closewait/internal/privilege"
 	"github.com/closewait/closewait/internal/remedy"
+	"github.com/closewait/closewait/internal/testbed"
 )
 
 // A namespace that nothing keeps but a socket is reached through the socket.
 func TestFixReachesANamespaceThatOnlyASocketKeeps(t *testing.T) {
 	privilege.Need(t, "a network namespace of its own")
-	made := make(chan [2]int, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		fds, err := strayPair()
-		if err != nil {
-			t.Error(err)
-		}
-		made <- fds
-	}()
-	fds := <-made
+	var fds [2]int
+	testbed.Unshare(t, func() (err error) {
+		fds, err = tcpPair()
+		return err
+	})
 	defer unix.Close(fds[0])
 	defer unix.Close(fds[1])
 	must(t, unix.Shutdown(fds[1], unix.SHUT_WR))
@@ -43,14 +38,8 @@ func TestFixReachesANamespaceThatOnlyASocketKeeps(t *testing.T) {
 	}
 }
 
-// strayPair connects two sockets in a new namespace, in which it leaves the thread.
-func strayPair() (fds [2]int, err error) {
-	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		return fds, err
-	}
-	if err := loopbackUp(); err != nil {
-		return fds, err
-	}
+// tcpPair connects two sockets.
+func tcpPair() (fds [2]int, err error) {
 	tcp4 := func() int {
 		fd, failed := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		err = errors.Join(err, failed)

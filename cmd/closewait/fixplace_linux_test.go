@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/closewait/closewait/internal/observe"
 	"github.com/closewait/closewait/internal/privilege"
 	"github.com/closewait/closewait/internal/remedy"
+	"github.com/closewait/closewait/internal/testbed"
 	"github.com/closewait/closewait/tcp"
 )
 
@@ -55,32 +55,9 @@ func foreignPath(t *testing.T) string {
 	privilege.Need(t, "a network namespace of its own")
 	path := filepath.Join(t.TempDir(), "ns")
 	must(t, os.WriteFile(path, nil, 0o600))
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		err := unix.Unshare(unix.CLONE_NEWNET)
-		if err == nil {
-			err = errors.Join(loopbackUp(), unix.Mount("/proc/thread-self/ns/net", path, "", unix.MS_BIND, ""))
-		}
-		done <- err
-	}()
-	must(t, <-done)
+	testbed.Unshare(t, func() error { return unix.Mount("/proc/thread-self/ns/net", path, "", unix.MS_BIND, "") })
 	t.Cleanup(func() { must(t, unix.Unmount(path, unix.MNT_DETACH)) })
 	return path
-}
-
-func loopbackUp() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	ifr, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	ifr.SetUint16(unix.IFF_UP)
-	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, ifr)
 }
 
 func must(t testing.TB, err error) {

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/closewait/closewait/internal/kernel/sensor"
+	"github.com/closewait/closewait/internal/report"
 )
 
 const (
@@ -86,7 +86,7 @@ func (s *sensorCommand) status(ctx context.Context) error {
 	}
 	r := reportOf(&st, costs, s.measure.value)
 	if s.json {
-		return s.writeJSON(r)
+		return report.JSONValue(s.out.w, r)
 	}
 	_, err = fmt.Fprint(s.out.w, sensorText(r, time.Now()))
 	return err
@@ -94,19 +94,13 @@ func (s *sensorCommand) status(ctx context.Context) error {
 
 func (s *sensorCommand) none() error {
 	if s.json {
-		if err := s.writeJSON(&sensorReport{}); err != nil {
+		if err := report.JSONValue(s.out.w, &sensorReport{}); err != nil {
 			return err
 		}
 	} else {
 		fmt.Fprintln(s.out.w, "No sensor is running: closewait sensor start loads one.")
 	}
 	return &statusError{status: exitStuck}
-}
-
-func (s *sensorCommand) writeJSON(r *sensorReport) error {
-	enc := json.NewEncoder(s.out.w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(r)
 }
 
 func reportOf(st *sensor.Status, costs []sensor.ProgramCost, over time.Duration) *sensorReport {

@@ -121,7 +121,7 @@ func oneLookAge(v *view, s *observe.Socket) age {
 		// A FIN carries an ACK, so it moved last_ack_recv; a bare FIN does not
 		// touch last_data_recv (net/ipv4/tcp_input.c).
 		a := bracket(ack, recv)
-		a.refreshed = s.Timer.Kind == observe.TimerKeepalive || s.Timer.Kind == observe.TimerProbe || keepsAlive(s)
+		a.refreshed = s.Timer.Kind == observe.TimerProbe || (s.Timer.Kind == observe.TimerKeepalive || keepsAlive(s)) && maybeProbed(s, limitsOf(v, s))
 		return a
 	case tcp.FinWait2:
 		// The ACK of our FIN came at or before the last ACK; the FIN left after the
@@ -152,6 +152,27 @@ func bracket(least, most time.Duration) age {
 	}
 	return age{least: least, most: most, bounded: true}
 }
+
+// maybeProbed reports whether the last ACK may be the answer to a keepalive probe, and
+// not the FIN's. A probe goes out when nothing came for the idle time, and the timer then
+// runs for the interval; it is set for the idle time after the last ACK where it fires
+// and something has come (tcp_keepalive_timer). Nothing else that the timer shows fits.
+func maybeProbed(s *observe.Socket, l limits) bool {
+	sinceData, sinceACK, left := s.Info.LastDataRecv.Duration(), s.Info.LastAckRecv.Duration(), s.Timer.Expires.Duration()
+	switch {
+	case s.Timer.Kind != observe.TimerKeepalive:
+		return true // hidden by another timer
+	case left > sinceData, l.own && sinceData < l.keepIdle:
+		return false // the first probe is yet to come
+	case !l.own || s.Timer.Retries > 0:
+		return true
+	}
+	set := left + sinceACK
+	return near(set, l.keepIntvl) || near(set, l.keepIdle)
+}
+
+// near leaves room for a round trip.
+func near(d, want time.Duration) bool { return d > want-time.Second && d < want+time.Second }
 
 func keepsAlive(s *observe.Socket) bool { return s.Options != nil && s.Options.KeepAlive }
 

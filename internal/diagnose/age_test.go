@@ -121,6 +121,16 @@ func TestInodeUsedAgainBetweenTwoLooks(t *testing.T) {
 	}
 }
 
+// The bounds are of whichever is the oldest, and the newest: not of one socket's.
+func TestOldestAndNewestAreBounded(t *testing.T) {
+	w := newWorld()
+	w.add(recvQ(1), quiet(206, 206, 4), timer(keepalive, 71, 0))
+	w.add(recvQ(1), quiet(206, 206, 106))
+	f := only(t, w.report())
+	wantAge(t, f.Oldest, 106, 206)
+	wantAge(t, f.Newest, 4, 206)
+}
+
 func TestSinceIsTheOldestsBestFigure(t *testing.T) {
 	w := newWorld()
 	w.add(recvQ(1), quiet(3700, 3650, 600))

@@ -75,20 +75,31 @@ func idOf(v *view, k groupKey) string {
 }
 
 func describeAges(v *view, g *group, f *Finding) {
-	oldest, newest := g.verdicts[g.members[0]].age, g.verdicts[g.members[0]].age
+	f.Oldest, f.Newest = extremes(g)
+	oldest := g.verdicts[g.members[0]].age
 	for _, m := range g.members {
-		a := g.verdicts[m].age
-		if oldest.before(a) {
+		if a := g.verdicts[m].age; oldest.before(a) {
 			oldest = a
 		}
-		if a.before(newest) {
-			newest = a
-		}
 	}
-	f.Oldest, f.Newest = oldest.public(), newest.public()
 	if best := oldest.best(); best > 0 {
 		f.Since = moment(v.now.Add(-best).Truncate(time.Second))
 	}
+}
+
+// extremes bounds the ages of the oldest and of the newest member, whichever they are.
+func extremes(g *group) (oldest, newest Age) {
+	old, young := age{bounded: true}, g.verdicts[g.members[0]].age
+	for _, m := range g.members {
+		a := g.verdicts[m].age
+		old.least = max(old.least, a.least)
+		old.most, old.bounded = max(old.most, a.most), old.bounded && a.bounded
+		young.least = min(young.least, a.least)
+		if a.bounded && (!young.bounded || a.most < young.most) {
+			young.most, young.bounded = a.most, true
+		}
+	}
+	return old.public(), young.public()
 }
 
 // describeEnds counts the members' outlooks and shows the most lasting one.

@@ -49,7 +49,9 @@ func Diagnose(prev, cur *observe.Snapshot, o Options) *Report {
 	relate(v, groups, findings)
 	sortFindings(findings)
 	leadWithListener(findings)
-	return assemble(v, findings, verdicts)
+	r := assemble(v, findings, verdicts)
+	r.FullQueues = fullQueues(v, verdicts, o.Filter)
+	return r
 }
 
 // assemble puts the findings under the report's head.

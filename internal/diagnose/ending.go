@@ -57,6 +57,8 @@ func endingOf(v *view, s *observe.Socket, d verdict) ending {
 	switch {
 	case d.cause == Masked:
 		return ending{kind: Never, rule: ruleDescriptor}
+	case d.cause == HalfCloseInUse && s.State != tcp.FinWait2: // whatever timer runs: it is made to by the traffic
+		return ending{kind: Never, rule: ruleInUse}
 	case s.MPTCP:
 		return multipathEnding(v, s, d)
 	}
@@ -88,8 +90,6 @@ func closeWaitEnding(v *view, s *observe.Socket, d verdict) ending {
 		}
 	}
 	switch d.cause {
-	case HalfCloseInUse:
-		return ending{kind: Never, rule: ruleInUse}
 	case NeverAccepted:
 		return ending{kind: Never, rule: ruleInQueue}
 	case Ownerless:

@@ -62,7 +62,7 @@ func queueFact(v *view, g *group) string {
 		lowS, highS = min(lowS, s.SendQ), max(highS, s.SendQ)
 	}
 	if g.key.cause == Masked {
-		return fmt.Sprintf("%s: the connection is in no table any more, the descriptor is", all(len(g.members)))
+		return fmt.Sprintf("%s: the descriptor is there, and no connection of it in any list", all(len(g.members)))
 	}
 	if g.key.mptcp {
 		return fmt.Sprintf("MPTCP, state %s: the kernel does not show what is unread on such a connection", g.key.state)

@@ -168,6 +168,7 @@ func TestSeverity(t *testing.T) {
 		{"one slow answer", func(w *world) { w.listen("0.0.0.0:8080", 0, 5, appPID); w.add(toPort) }, Info},
 		{"99 that do not grow", func(w *world) { w.Processes[0].NoFileSoft = 1 << 20; w.addMany(99, recvQ(1)) }, Info},
 		{"100 of them", func(w *world) { w.Processes[0].NoFileSoft = 1 << 20; w.addMany(100, recvQ(1)) }, Warning},
+		{"a few that one look takes for growing", func(w *world) { w.aged(every(60, 15)...) }, Info},
 		{"growing", func(w *world) { w.Processes[0].NoFileSoft = 1 << 20; w.aged(every(60, 20)...) }, Warning},
 		{"half full", func(w *world) { files(512)(w); w.add(recvQ(1)) }, Warning},
 		{"just below", func(w *world) { files(511)(w); w.add(recvQ(1)) }, Info},

@@ -29,6 +29,8 @@ type Report struct {
 	Limits   []string  `json:"limits"`
 	Totals   Totals    `json:"totals"`
 	Findings []Finding `json:"findings"`
+	// FullQueues are listeners whose accept queue is full and of which no finding speaks.
+	FullQueues []FullQueue `json:"full_queues,omitempty"`
 }
 
 // Totals counts sockets over all namespaces.

@@ -46,6 +46,9 @@ func excuseRelays(v *view, verdicts []verdict) {
 		if d.cause != EOFIgnored || len(s.Holders) != 1 || !active[s.Holders[0].PID] {
 			continue
 		}
+		if peer := peerOf(v, s); peer.known && !peer.holds {
+			continue // nobody is there to take what the other leg brings
+		}
 		h := s.Holders[0]
 		byPID[h.PID] = append(byPID[h.PID], leg{int32(i), h.FD, s.Inode, false})
 	}
@@ -93,7 +96,7 @@ func nearest(legs []leg, i int) []int {
 	var out []int
 	for step := 1; step <= 2*fdNear; step++ {
 		for _, j := range []int{i - step, i + step} {
-			if j >= 0 && j < len(legs) && near(legs[i], legs[j]) {
+			if j >= 0 && j < len(legs) && besides(legs[i], legs[j]) {
 				out = append(out, j)
 			}
 		}
@@ -101,7 +104,7 @@ func nearest(legs []leg, i int) []int {
 	return out
 }
 
-func near(a, b leg) bool {
+func besides(a, b leg) bool {
 	gap := func(x, y uint64) uint64 { return max(x, y) - min(x, y) }
 	return gap(uint64(a.fd), uint64(b.fd)) <= fdNear || gap(a.inode, b.inode) <= inodeNear
 }

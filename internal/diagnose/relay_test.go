@@ -32,6 +32,8 @@ func TestRelays(t *testing.T) {
 		{"the other leg never carried any", [][]edit{server(7, 100), append(client(8, 101), func(s *observe.Socket) { s.Info.DataSegsIn, s.Info.DataSegsOut = 0, 0 })}, 0, 1},
 		{"of another process", [][]edit{server(7, 100), append(client(8, 101), heldBy(200))}, 0, 1},
 		{"what it left unread is no relay's", [][]edit{append(server(7, 100), recvQ(1)), client(8, 101)}, 0, 1},
+		{"its peer is gone: nobody takes what the other leg brings", [][]edit{
+			append(server(7, 100), local("127.0.0.1:8080"), remote("127.0.0.1:40000")), client(8, 101)}, 0, 1},
 		{"the other leg is half-closed and still receives", [][]edit{server(7, 100), append(client(8, 101), state(tcp.FinWait2))}, 2, 0},
 	} {
 		t.Run(r.name, func(t *testing.T) {

@@ -73,7 +73,7 @@ func judge(v *view, s *observe.Socket) verdict {
 		told := s.History != nil && !s.History.Ended.IsZero()
 		d.cause, d.certain = Masked, told || d.before != nil && d.before.State == tcp.Closed
 	default:
-		d.cause, d.certain = closingCause(s), true
+		d.cause, d.certain = closingCause(v, s)
 	}
 	d.ends = endingOf(v, s, d)
 	d.stuck = isStuck(v, s, &d)
@@ -120,7 +120,7 @@ func closeWaitCause(v *view, s *observe.Socket, d *verdict) (Cause, bool) {
 	if d.before != nil && d.before.State == s.State && acked(d.before, s) {
 		return HalfCloseInUse, true // also where some is on its way
 	}
-	if blocked(v, s) {
+	if blocked(v, s, d) {
 		return SendBlocked, true
 	}
 	if s.MPTCP { // the kernel shows a zero Recv-Q even when the end is unread
@@ -132,18 +132,25 @@ func closeWaitCause(v *view, s *observe.Socket, d *verdict) (Cause, bool) {
 	return unreadCause(s, d)
 }
 
-// blocked: the peer does not take what is queued. Data that was sent within the
-// grace period and never had to be sent again is merely on its way: until its ACK
-// comes a retransmission timer runs on every busy connection.
-func blocked(v *view, s *observe.Socket) bool {
+// blocked: the peer does not take what is queued. A peer that reads slowly closes its
+// window, too, but opens it again: data was then sent after the FIN and within the grace
+// period (a probe carries none). Until data is ACKed a retransmission timer
+// runs on every busy connection: what was sent within the grace period is merely on its
+// way, unless it is sent again and again and no ACK comes.
+func blocked(v *view, s *observe.Socket, d *verdict) bool {
 	switch {
 	case s.SendQ == 0:
 		return false
+	case s.Info == nil:
+		return s.Timer.Kind == observe.TimerProbe || s.Timer.Kind == observe.TimerRetransmit
 	case s.Timer.Kind == observe.TimerProbe:
-		return true
+		used, _ := stillSending(v, s, d)
+		return !used
+	case s.Timer.Kind == observe.TimerRetransmit:
+		unheard := s.Timer.Retries > 0 && s.Info.LastAckRecv.Duration() >= v.grace
+		return unheard || s.Info.LastDataSent.Duration() >= v.grace
 	}
-	onItsWay := s.Timer.Retries == 0 && s.Info != nil && s.Info.LastDataSent.Duration() < v.grace
-	return s.Timer.Kind == observe.TimerRetransmit && !onItsWay
+	return false
 }
 
 // withoutFile: no descriptor exists. Either it waits in an accept queue or the
@@ -315,18 +322,22 @@ func finWait2Cause(v *view, s *observe.Socket, d *verdict) (Cause, bool) {
 	if s.RecvQ > 0 {
 		return DataUnread, true
 	}
-	return PeerKeepsOpen, true
+	// A client may have asked, and the peer still work on its answer.
+	answered := s.Info != nil && s.Info.BytesReceived > 0 && s.Info.LastDataRecv <= s.Info.LastDataSent
+	return PeerKeepsOpen, d.direction == Inbound || answered
 }
 
 // closingCause: our FIN is sent and not ACKed.
-func closingCause(s *observe.Socket) Cause {
+func closingCause(v *view, s *observe.Socket) (Cause, bool) {
 	switch {
+	case s.SendQ > 1 && s.Info != nil && s.Info.LastDataSent.Duration() < v.grace && s.Info.LastAckRecv.Duration() < v.grace:
+		return HalfCloseInUse, false // the FIN waits behind data that still flows
 	case s.SendQ > 0 && s.Timer.Kind == observe.TimerProbe:
-		return SendBlocked // a living peer that stopped reading, not a silent one
+		return SendBlocked, true // a living peer that stopped reading, not a silent one
 	case s.State == tcp.FinWait1 && s.RecvQ > 0 && s.Inode != 0 && s.Timer.Kind != observe.TimerRetransmit:
-		return DataUnread
+		return DataUnread, true
 	}
-	return FinUnacked
+	return FinUnacked, true
 }
 
 // orphan: the application has closed it; only the kernel still knows it.

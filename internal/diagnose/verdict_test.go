@@ -121,6 +121,35 @@ func TestHalfCloseInUse(t *testing.T) {
 	})
 }
 
+// A slow reader, or a link that loses much, is no peer that has stopped.
+func TestWhatStillFlowsIsInUse(t *testing.T) {
+	runCauses(t, bare, []causeRow{
+		{"the window is closed, and was open within the grace period", []edit{sendQ(9000), timer(probe, 5, 0), rto(0.2, 5), quiet(14, 3650, 3)}, "half-close-in-use fine likely"},
+		{"it has not been open for longer", []edit{sendQ(9000), timer(probe, 5, 0), rto(0.2, 5), quiet(61, 3650, 3)}, "send-blocked stuck likely"},
+		{"sent again, and data was ACKed within the grace period", []edit{sendQ(9000), timer(retransmit, 0.2, 1), quiet(0, 3650, 5)}, "half-close-in-use fine certain"},
+		{"sent again and again, and nothing is ACKed", []edit{sendQ(9000), timer(retransmit, 20, 8), quiet(10, 3650, 70)}, "send-blocked stuck certain"},
+		{"a FIN behind data that flows", []edit{state(tcp.FinWait1), sendQ(9000), timer(retransmit, 0.2, 0), quiet(1, 300, 1)}, "half-close-in-use fine likely"},
+		{"to a slow reader", []edit{state(tcp.FinWait1), sendQ(9000), timer(probe, 5, 0), rto(0.2, 5), quiet(14, 300, 3)}, "half-close-in-use fine likely"},
+		{"the kernel sends for an application that is gone", []edit{state(tcp.FinWait1), noFile, sendQ(9000), timer(retransmit, 0.2, 0), quiet(1, 300, 1)}, "half-close-in-use fine likely"},
+	})
+}
+
+// Keepalive refreshes the last ACK only where a probe may have gone out.
+func TestKeepaliveMakesYoungOnlyWhatItProbed(t *testing.T) {
+	set := func(idle, intvl float64) edit {
+		return options(observe.Options{KeepAlive: true, KeepIdle: sec(idle), KeepIntvl: sec(intvl)})
+	}
+	runCauses(t, bare, []causeRow{
+		{"closed a second ago, idle for a minute, the first probe in two hours", []edit{recvQ(1), quiet(66, 66, 1.5), timer(keepalive, 7134, 0), set(0, 0)}, "eof-unread fine certain"},
+		{"the same where the options can't be seen", []edit{recvQ(1), quiet(66, 66, 1.5), timer(keepalive, 7134, 0)}, "eof-unread fine certain"},
+		{"probed each 15 s; the FIN came 5 s after the last answer, 4 s ago", []edit{recvQ(1), quiet(66, 66, 4), timer(keepalive, 6, 0), set(15, 15)}, "eof-unread fine certain"},
+		{"the last ACK may be an answer", []edit{recvQ(1), quiet(66, 66, 4), timer(keepalive, 11, 0), set(15, 15)}, "eof-unread stuck likely"},
+		{"or the timer was set by it", []edit{recvQ(1), quiet(66, 66, 4), timer(keepalive, 26, 0), set(30, 10)}, "eof-unread stuck likely"},
+		{"unanswered probes tell nothing", []edit{recvQ(1), quiet(66, 66, 25), timer(keepalive, 3, 1), set(15, 15)}, "eof-unread stuck likely"},
+		{"without the options nothing is excluded", []edit{recvQ(1), quiet(66, 66, 4), timer(keepalive, 6, 0)}, "eof-unread stuck likely"},
+	})
+}
+
 // two is a second look ten seconds after a first.
 type two struct {
 	name          string
@@ -166,7 +195,7 @@ func TestTwoLooksAtOneSocket(t *testing.T) {
 		{"FIN_WAIT_2: data still arrives", []edit{state(tcp.FinWait2), quiet(3650, 3650, 600)}, []edit{gotMore}, "half-close-in-use fine certain"},
 		{"FIN_WAIT_2: data arrives and is left unread", []edit{state(tcp.FinWait2), quiet(3650, 3650, 600)}, []edit{gotMore, recvQ(1000)}, "data-unread stuck certain"},
 		{"FIN_WAIT_2: data arrives and some of it is read", []edit{state(tcp.FinWait2), quiet(3650, 3650, 600)}, []edit{gotMore, recvQ(400)}, "half-close-in-use fine certain"},
-		{"a FIN_WAIT_2 that became CLOSED is no FIN_WAIT_2", []edit{state(tcp.FinWait2), carried(0, 10)}, nil, "peer-keeps-open stuck certain"},
+		{"a FIN_WAIT_2 that became CLOSED is no FIN_WAIT_2", []edit{state(tcp.FinWait2), carried(0, 10)}, nil, "peer-keeps-open stuck likely"},
 	})
 }
 
@@ -237,7 +266,7 @@ func TestOwnersThatCouldNotBeSeen(t *testing.T) {
 	}
 	runCauses(t, blind(observe.LimitOwners), []causeRow{
 		{"not seeing the holder proves nothing: judged by what is unread", []edit{noHolder, recvQ(1)}, "eof-unread stuck certain"},
-		{"the same for FIN_WAIT_2: no orphan, for it has an inode", []edit{state(tcp.FinWait2), noHolder, carried(0, 10)}, "peer-keeps-open stuck certain"},
+		{"the same for FIN_WAIT_2: no orphan, for it has an inode", []edit{state(tcp.FinWait2), noHolder, carried(0, 10)}, "peer-keeps-open stuck likely"},
 		{"no file at all is known without looking at processes", []edit{noFile, recvQ(1)}, "ownerless stuck likely"},
 	})
 	runCauses(t, blind(observe.LimitSomeOwners), []causeRow{
@@ -269,7 +298,7 @@ func TestFinWait2(t *testing.T) {
 		return append([]edit{state(tcp.FinWait2), carried(0, 10), quiet(3700, 3700, 600)}, edits...)
 	}
 	runCauses(t, bare, []causeRow{
-		{"owned: shutdown sent, the peer does not close", fw2(), "peer-keeps-open stuck certain"},
+		{"owned: shutdown sent, the peer does not close", fw2(), "peer-keeps-open stuck likely"},
 		{"an orphan, 60 s timer as a mini-socket: the kernel ends it at a known time", fw2(noFile, noInfo, timer(timeWait, 30, 0)), "orphan-draining fine certain"},
 		{"an orphan on a keepalive timer (tmo > 60 s)", fw2(noFile, timer(keepalive, 30, 0)), "orphan-draining fine certain"},
 		{"a file, but nobody holds it: ownerless", fw2(noHolder), "ownerless stuck certain"},
@@ -277,8 +306,9 @@ func TestFinWait2(t *testing.T) {
 		{"data came within the grace period: still in use", fw2(quiet(3700, 20, 20), carried(500, 10)), "half-close-in-use fine likely"},
 		{"a long download, caught with data in the queue", fw2(recvQ(9000), quiet(3700, 0, 0), carried(1e8, 10)), "half-close-in-use fine likely"},
 		{"what just came may not have been read yet", fw2(recvQ(9000), quiet(3700, 59, 0), carried(9000, 10)), "half-close-in-use fine likely"},
-		{"shut down less than a grace period ago", fw2(quiet(20, 3700, 20)), "peer-keeps-open fine certain"},
-		{"nothing was ever sent: the upper bound is the connection's age", fw2(carried(0, 0)), "peer-keeps-open stuck certain"},
+		{"shut down less than a grace period ago", fw2(quiet(20, 3700, 20)), "peer-keeps-open fine likely"},
+		{"nothing was ever sent: the upper bound is the connection's age", fw2(carried(0, 0)), "peer-keeps-open stuck likely"},
+		{"it has answered since", fw2(quiet(3700, 3650, 600), carried(500, 10)), "peer-keeps-open stuck certain"},
 	})
 }
 

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/closewait/closewait/internal/testbed"
 )
 
 // A churning program opens connections, half-closes them, and leaves the end in
@@ -106,7 +108,7 @@ func leafOn(l, n int, leaves *sync.WaitGroup, places chan struct{}) error {
 	// Ended by a RST, so that no mini-sockets pile up.
 	_ = unix.SetsockoptLinger(c, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	if err := unix.Connect(c, name); err != nil {
-		return fmt.Errorf("connect to %v: %w", addrPort(name), err)
+		return fmt.Errorf("connect to %v: %w", testbed.AddrPort(name), err)
 	}
 	taken, _, err := unix.Accept4(l, unix.SOCK_CLOEXEC)
 	if err != nil {
@@ -197,7 +199,7 @@ func netUp() error {
 	if os.Getenv(churnPids) == "" {
 		return nil
 	}
-	return loopbackUp()
+	return testbed.LoopbackUp()
 }
 
 // truth is a churning program's log.

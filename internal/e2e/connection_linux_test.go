@@ -3,9 +3,10 @@ package e2e
 import (
 	"net/netip"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/closewait/closewait/internal/testbed"
 )
 
 // socket is a TCP socket of this very process, for what no kind of package
@@ -20,7 +21,7 @@ type socket struct {
 func listen(t testing.TB, s *space, ip string, backlog int) *socket {
 	t.Helper()
 	l := open(t, s, netip.MustParseAddr(ip).Is4())
-	if err := unix.Bind(l.fd, sockaddr(netip.AddrPortFrom(netip.MustParseAddr(ip), 0))); err != nil {
+	if err := unix.Bind(l.fd, testbed.Sockaddr(netip.AddrPortFrom(netip.MustParseAddr(ip), 0))); err != nil {
 		t.Fatal(err)
 	}
 	if err := unix.Listen(l.fd, backlog); err != nil {
@@ -88,7 +89,7 @@ func (x *socket) local() netip.AddrPort {
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	return addrPort(name)
+	return testbed.AddrPort(name)
 }
 
 // dial connects from a new socket to the listener's address, or another one of
@@ -97,7 +98,7 @@ func (x *socket) dial(s *space, to netip.AddrPort) *socket {
 	x.t.Helper()
 	c := open(x.t, s, to.Addr().Is4())
 	x.t.Helper()
-	if err := unix.Connect(c.fd, sockaddr(to)); err != nil {
+	if err := testbed.Uninterrupted(func() error { return unix.Connect(c.fd, testbed.Sockaddr(to)) }); err != nil {
 		x.t.Fatal(err)
 	}
 	return c
@@ -105,7 +106,11 @@ func (x *socket) dial(s *space, to netip.AddrPort) *socket {
 
 func (x *socket) accept() *socket {
 	x.t.Helper()
-	fd, _, err := unix.Accept4(x.fd, unix.SOCK_CLOEXEC)
+	fd := -1
+	err := testbed.Uninterrupted(func() (err error) {
+		fd, _, err = unix.Accept4(x.fd, unix.SOCK_CLOEXEC)
+		return err
+	})
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -155,35 +160,8 @@ func (x *socket) set(level, option, value int) {
 // await waits until the kernel has the socket in a state.
 func (x *socket) await(state uint8) {
 	x.t.Helper()
-	eventually(x.t, "a socket's state", func() bool {
+	testbed.Await(x.t, "a socket's state", func() bool {
 		info, err := unix.GetsockoptTCPInfo(x.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 		return err == nil && info.State == state
 	})
-}
-
-// eventually waits for a condition, ten seconds at most.
-func eventually(t testing.TB, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within 10 s: %s", what)
-		}
-	}
-}
-
-func sockaddr(ap netip.AddrPort) unix.Sockaddr {
-	if ap.Addr().Is4() {
-		return &unix.SockaddrInet4{Port: int(ap.Port()), Addr: ap.Addr().As4()}
-	}
-	return &unix.SockaddrInet6{Port: int(ap.Port()), Addr: ap.Addr().As16()}
-}
-
-func addrPort(sa unix.Sockaddr) netip.AddrPort {
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port))
-	}
-	return netip.AddrPort{}
 }

@@ -149,6 +149,8 @@ func confidenceOf(x *player, conn *misbehave.Conn, s sign, c conditions) diagnos
 		return ""
 	case s.cause == diagnose.Ownerless && c.guarded:
 		return ""
+	case s.cause == diagnose.PeerKeepsOpen && !conn.Inbound:
+		return "" // certain if it was answered since
 	case goodbye, s.cause == diagnose.EOFIgnored, s.cause == diagnose.Masked:
 		return diagnose.Likely
 	}

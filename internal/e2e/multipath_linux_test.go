@@ -15,6 +15,7 @@ import (
 	"github.com/closewait/closewait/internal/diagnose"
 	"github.com/closewait/closewait/internal/observe"
 	"github.com/closewait/closewait/internal/privilege"
+	"github.com/closewait/closewait/internal/testbed"
 )
 
 // TestDeadMultipath: a dead descriptor of an MPTCP connection is found, by either
@@ -65,11 +66,11 @@ type meeting struct {
 func (m *meeting) meet(protocol int) (client, server *socket) {
 	m.t.Helper()
 	l := m.open(protocol)
-	if err := errors.Join(unix.Bind(l.fd, sockaddr(netip.AddrPortFrom(m.ip, 0))), unix.Listen(l.fd, 8)); err != nil {
+	if err := errors.Join(unix.Bind(l.fd, testbed.Sockaddr(netip.AddrPortFrom(m.ip, 0))), unix.Listen(l.fd, 8)); err != nil {
 		m.t.Fatal(err)
 	}
 	client = m.open(unix.IPPROTO_MPTCP)
-	if err := unix.Connect(client.fd, sockaddr(l.local())); err != nil {
+	if err := testbed.Uninterrupted(func() error { return unix.Connect(client.fd, testbed.Sockaddr(l.local())) }); err != nil {
 		m.t.Fatal(err)
 	}
 	return client, l.accept()
@@ -138,11 +139,11 @@ func (m *meeting) closed(x *socket) *socket {
 func (m *meeting) neverConnected() map[string]*socket {
 	m.t.Helper()
 	fresh, refused, later, bound := m.open(unix.IPPROTO_MPTCP), m.open(unix.IPPROTO_MPTCP), m.open(unix.IPPROTO_MPTCP), m.open(unix.IPPROTO_MPTCP)
-	nobody := sockaddr(netip.AddrPortFrom(m.ip, 9))
-	if err := unix.Connect(refused.fd, nobody); err != unix.ECONNREFUSED {
+	nobody := testbed.Sockaddr(netip.AddrPortFrom(m.ip, 9))
+	if err := testbed.Uninterrupted(func() error { return unix.Connect(refused.fd, nobody) }); err != unix.ECONNREFUSED {
 		m.t.Fatal(err)
 	}
-	if err := errors.Join(unix.SetNonblock(later.fd, true), unix.Bind(bound.fd, sockaddr(netip.AddrPortFrom(m.ip, 0)))); err != nil {
+	if err := errors.Join(unix.SetNonblock(later.fd, true), unix.Bind(bound.fd, testbed.Sockaddr(netip.AddrPortFrom(m.ip, 0)))); err != nil {
 		m.t.Fatal(err)
 	}
 	if err := unix.Connect(later.fd, nobody); err != unix.EINPROGRESS {
@@ -159,7 +160,7 @@ func (x *socket) readable() {
 
 func (x *socket) poll(events int16) {
 	x.t.Helper()
-	eventually(x.t, fmt.Sprintf("event %#x", events), func() bool { return x.polls(events) })
+	testbed.Await(x.t, fmt.Sprintf("event %#x", events), func() bool { return x.polls(events) })
 }
 
 // polls reports whether one of the events is there, or comes within 100 ms.

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/closewait/closewait/internal/kernel/netns"
 	"github.com/closewait/closewait/internal/privilege"
+	"github.com/closewait/closewait/internal/testbed"
 )
 
 // space is a network namespace made for a test, its loopback up.
@@ -38,68 +38,12 @@ func ownSpace(t testing.TB) *space {
 func newSpace(t testing.TB) *space {
 	t.Helper()
 	privilege.Need(t, "a network namespace of its own")
-	type made struct {
-		file *os.File
-		err  error
-	}
-	done := make(chan made, 1)
-	go func() {
-		f, err := unshared()
-		done <- made{f, err}
-	}()
-	m := <-done
-	if m.err != nil {
-		t.Fatal(m.err)
-	}
-	t.Cleanup(func() { _ = m.file.Close() })
-	id, err := netns.Identify(m.file)
+	file := testbed.Namespace(t)
+	id, err := netns.Identify(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &space{id: id, file: m.file}
-	if err := s.do(loopbackUp); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// unshared leaves its goroutine's thread locked and in the new namespace: the
-// runtime ends the thread with the goroutine.
-func unshared() (*os.File, error) {
-	runtime.LockOSThread()
-	if unix.Gettid() == unix.Getpid() {
-		// The main thread never ends and must stay at home: take another one.
-		defer runtime.UnlockOSThread()
-		type made struct {
-			file *os.File
-			err  error
-		}
-		done := make(chan made, 1)
-		go func() {
-			f, err := unshared()
-			done <- made{f, err}
-		}()
-		m := <-done
-		return m.file, m.err
-	}
-	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		return nil, fmt.Errorf("make a network namespace: %w", err)
-	}
-	return os.Open("/proc/thread-self/ns/net")
-}
-
-func loopbackUp() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	request, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	request.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request)
+	return &space{id: id, file: file}
 }
 
 // do runs fn inside the namespace; in the own one if s is that.
@@ -117,7 +61,7 @@ func (s *space) freePort() (port uint16, err error) {
 			return err
 		}
 		name, err := unix.Getsockname(fd)
-		port = addrPort(name).Port()
+		port = testbed.AddrPort(name).Port()
 		return err
 	})
 	return port, err

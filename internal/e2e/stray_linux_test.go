@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closewait/closewait/internal/observe"
+	"github.com/closewait/closewait/internal/testbed"
 	"github.com/closewait/closewait/tcp"
 )
 
@@ -89,7 +90,7 @@ func keptBySocket(t *testing.T) (*space, func(string) []string) {
 	held.await(uint8(tcp.CloseWait))
 	lost := l.accept()
 	lost.send(10)
-	eventually(t, "data to come", func() bool {
+	testbed.Await(t, "data to come", func() bool {
 		n, err := unix.IoctlGetInt(gone.fd, unix.TIOCINQ)
 		return err == nil && n == 10
 	})

@@ -5,12 +5,11 @@ import (
 	"testing"
 
 	"github.com/closewait/closewait/internal/misbehave"
+	"github.com/closewait/closewait/internal/testbed"
 )
 
 func TestMain(m *testing.M) {
 	misbehave.Child()
-	if os.Getenv(startAndHang) != "" {
-		hang()
-	}
+	testbed.Play(map[string]testbed.Part{"hang": hang})
 	os.Exit(m.Run())
 }

@@ -1,12 +1,10 @@
 package misbehave_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -18,6 +16,7 @@ import (
 
 	"github.com/closewait/closewait/internal/misbehave"
 	"github.com/closewait/closewait/internal/privilege"
+	"github.com/closewait/closewait/internal/testbed"
 	"github.com/closewait/closewait/tcp"
 )
 
@@ -403,36 +402,21 @@ func called(t *testing.T, title string) (pids []string) {
 	return pids
 }
 
-// startAndHang, in the environment, makes this test binary start a program, print
-// its pids, and hang: see TestMain.
-const startAndHang = "CLOSEWAIT_TEST_START_AND_HANG"
-
-func hang() {
+// hang is a part: it starts a program, prints its pids, and hangs.
+func hang([]string) error {
 	p, err := misbehave.Start(context.Background(), misbehave.Spec{Kind: misbehave.EOFUnread, Count: 2, Workers: 3, Shared: true})
 	if err != nil {
-		fmt.Println(err)
-		os.Exit(1)
+		return err
 	}
 	fmt.Println(strings.Trim(fmt.Sprint(append(p.PIDs(), p.PeerPID())), "[]"))
 	time.Sleep(time.Hour)
+	return nil
 }
 
 func TestAProgramEndsWithItsStarter(t *testing.T) {
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), startAndHang+"=1")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait()
-	if err != nil {
-		t.Fatal(err)
-	}
+	starter := testbed.Start(t, "hang")
+	line := starter.Line()
+	starter.Kill()
 	pids := strings.Fields(line)
 	if len(pids) != 4 {
 		t.Fatalf("it printed %q, want four pids", line)

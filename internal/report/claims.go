@@ -2,7 +2,6 @@ package report
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"slices"
 	"strconv"
@@ -63,10 +62,7 @@ func ClaimsJSON(w io.Writer, c *Claims) error {
 	out.Columns = append([]string{}, c.Columns...)
 	out.Rows = append([]ClaimRow{}, c.Rows...)
 	out.Corrections = append([]ClaimRow{}, c.Corrections...)
-	enc := json.NewEncoder(&asciiControls{w: w})
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(&out)
+	return JSONValue(w, &out)
 }
 
 // ClaimsText writes the table, a line for each claim, and below it the reasons

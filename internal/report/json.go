@@ -17,11 +17,7 @@ import (
 // Characters that could steer a terminal are written as \u escapes, which is
 // the same JSON to a program. The error is that of w.
 func JSON(w io.Writer, r *diagnose.Report) error {
-	out := &asciiControls{w: w}
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(filled(r))
+	return JSONValue(w, filled(r))
 }
 
 // JSONLine writes a value on one line.

@@ -54,6 +54,7 @@ const (
 	warn
 	note
 	good
+	chosen // the line that a cursor is on
 )
 
 func (s Style) paint(t tone, text string) string {
@@ -77,6 +78,8 @@ func (t tone) sgr() ansi.Style {
 		return ansi.NewStyle().ForegroundColor(ansi.Cyan)
 	case good:
 		return ansi.NewStyle().ForegroundColor(ansi.Green)
+	case chosen:
+		return ansi.NewStyle().Reverse(true)
 	}
 	return ansi.NewStyle()
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/closewait/closewait/internal/diagnose"
@@ -47,6 +48,7 @@ func Text(w io.Writer, r *diagnose.Report, s Style) error {
 		t.blank()
 		t.calm(rest)
 	}
+	t.fullQueues()
 	if len(rest) > 0 {
 		t.blank()
 		t.notStuck(rest)
@@ -138,6 +140,28 @@ func (t *text) calm(rest []*diagnose.Finding) {
 			p = p.say(", and no process holds descriptors of dead ones")
 		}
 		t.write(nil, 0, p.say("."))
+	}
+}
+
+// fullQueues tells of listeners that answer nobody, though nothing that is half-closed
+// waits there.
+func (t *text) fullQueues() {
+	const most = 5
+	for i, q := range t.report.FullQueues {
+		if i == most {
+			t.write(nil, 0, say("and "+count(len(t.report.FullQueues)-most, "more full accept queue", "more full accept queues")))
+			return
+		}
+		t.blank()
+		who := shorten(q.Title, nameColumns)
+		if len(q.PIDs) > 0 {
+			who = strings.TrimSpace(who + " (pid " + strconv.Itoa(q.PIDs[0]) + ")")
+		}
+		t.write(nil, 0, paragraph{}.add(warn, "full accept queue:").
+			say(" ", firstOf(who, "a process that was not seen"), " listens on ", q.Local, ", and ", number(int(q.Waiting)),
+				" wait to be accepted where ", number(int(q.Backlog)), " may (one more is let in): new clients get no answer. ",
+				"None of them is half-closed: they are open, or a RST ended them, which frees no place. See ").
+			add(note, "closewait explain never-accepted").say("."))
 	}
 }
 

@@ -64,6 +64,23 @@ func TestTextGolden(t *testing.T) {
 }
 
 // Nothing is wider than asked for, but the rows of a socket table.
+// A listener that answers nobody is told of where nothing else is.
+func TestFullQueuesAreTold(t *testing.T) {
+	r := emptyReport()
+	for i := range 7 {
+		r.FullQueues = append(r.FullQueues, diagnose.FullQueue{Local: "0.0.0.0:8080", PIDs: []int{40 + i}, Title: "app\x1b[31m", Waiting: 1001, Backlog: 1000})
+	}
+	got := strings.Join(strings.Fields(render(t, r, Style{})), " ")
+	for _, want := range []string{"(pid 40) listens on 0.0.0.0:8080, and 1,001 wait", "(pid 44)", "and 2 more full accept queues"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "(pid 45)") || strings.Contains(got, "\x1b") {
+		t.Errorf("too much:\n%s", got)
+	}
+}
+
 func TestTextFits(t *testing.T) {
 	for name, sample := range samples {
 		for width := MinWidth; width <= DefaultWidth; width++ {

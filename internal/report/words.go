@@ -9,7 +9,25 @@ import (
 	"github.com/closewait/closewait/internal/diagnose"
 )
 
-// The words of a report, for other renderers that show the same things.
+// The words and tones of a report, for other renderers that show the same things.
+
+// Tone is the weight and colour of some text.
+type Tone = tone
+
+// The tones, which follow the reader's own theme.
+const (
+	Plain  = plain
+	Strong = strong
+	Faint  = faint
+	Bad    = bad
+	Warn   = warn
+	Note   = note
+	Good   = good
+	Chosen = chosen // the line that a cursor is on
+)
+
+// Paint gives safe text a tone, where s allows colour.
+func (s Style) Paint(t Tone, text string) string { return s.paint(t, text) }
 
 // Span says a length of time as a report does: "12 s", "3 min 20 s".
 func Span(d time.Duration) string { return span(d) }
@@ -34,6 +52,9 @@ func OwnerName(o *diagnose.Owner) string { return name(o) }
 
 // SeverityWord is what a finding's headline begins with: "CRITICAL", "OK".
 func SeverityWord(f *diagnose.Finding) string { return severityWord(f) }
+
+// SeverityTone is the tone of that word.
+func SeverityTone(f *diagnose.Finding) Tone { return severityTone(f) }
 
 // Headline is a finding in one sentence, safe to print.
 func Headline(f *diagnose.Finding) string {

@@ -149,6 +149,8 @@ func TestImportRulesCatchWhatTheyBan(t *testing.T) {
 		{"internal/container", "internal/privilege", ""},
 		{"cmd/closewait", "internal/demo", ""},
 		{"cmd/closewait", "internal/lab", ""},
+		{"internal/testbed", "github.com/mdlayher/netlink", "knows none of them"},
+		{"bench/scan", "internal/testbed", ""},
 		{"cmd/closewait", "internal/container", "serve tests only"},
 		{"cmd/closewait", "C", "CGO_ENABLED=0"},
 		{"bench/scan", "internal/misbehave", ""},

@@ -127,9 +127,11 @@ var importRules = []importRule{
 		why: "every test may ask it, so it depends on nothing"},
 	{in: "internal/container", not: "this-module third-party", but: "internal/privilege",
 		why: "a container for tests is real: the tool has no part in what it looks at"},
-	{in: "...", except: "internal/container internal/lab bench/...", not: "internal/privilege internal/container",
+	{in: "internal/testbed", not: "this-module third-party", but: "internal/privilege golang.org/x/sys/...",
+		why: "readers of the kernel are tested on it, so it knows none of them"},
+	{in: "...", except: "internal/container internal/testbed internal/lab bench/...", not: "internal/privilege internal/container internal/testbed",
 		why: "these serve tests only"},
-	{in: "...", except: "closewaittest internal/privilege internal/container internal/lab bench/...", not: "testing testing/...",
+	{in: "...", except: "closewaittest internal/privilege internal/container internal/testbed internal/lab bench/...", not: "testing testing/...",
 		why: "a command has no business with the testing package"},
 
 	// Everything.

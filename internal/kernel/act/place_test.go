@@ -3,10 +3,8 @@
 package act
 
 import (
-	"errors"
 	"net/netip"
 	"os"
-	"runtime"
 	"testing"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 	"github.com/closewait/closewait/internal/kernel/procfs"
 	"github.com/closewait/closewait/internal/kernel/sockdiag"
 	"github.com/closewait/closewait/internal/privilege"
+	"github.com/closewait/closewait/internal/testbed"
 	"github.com/closewait/closewait/tcp"
 )
 
@@ -44,7 +43,7 @@ func eachPlace(t *testing.T, test func(t *testing.T, p place)) {
 	for _, p := range families {
 		t.Run(p.name+", foreign namespace", func(t *testing.T) {
 			t.Parallel()
-			p.ns = foreign(t)
+			p.ns = testbed.Namespace(t)
 			test(t, p)
 		})
 	}
@@ -52,46 +51,6 @@ func eachPlace(t *testing.T, test func(t *testing.T, p place)) {
 
 func here() place {
 	return place{domain: unix.AF_INET, addr: netip.MustParseAddr("127.0.0.1")}
-}
-
-// foreign makes a network namespace with loopback up, which ends with the test.
-func foreign(t *testing.T) *os.File {
-	t.Helper()
-	type made struct {
-		f   *os.File
-		err error
-	}
-	out := make(chan made, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			out <- made{nil, err}
-			return
-		}
-		f, err := os.Open("/proc/thread-self/ns/net")
-		out <- made{f, errors.Join(err, loopbackUp())}
-	}()
-	m := <-out
-	if errors.Is(m.err, unix.EPERM) {
-		privilege.Refused(t, "network namespaces other than the own", m.err)
-	}
-	must(t, "make a namespace", m.err)
-	t.Cleanup(func() { _ = m.f.Close() })
-	return m.f
-}
-
-func loopbackUp() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	ifr, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	ifr.SetUint16(unix.IFF_UP)
-	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, ifr)
 }
 
 func (p place) sockaddr(port uint16) unix.Sockaddr {
@@ -135,14 +94,18 @@ func (p place) pair(t testing.TB) (ours, peer int) {
 func (p place) connect(t testing.TB, l int) int {
 	t.Helper()
 	c := p.socket(t, 0)
-	must(t, "connect", unix.Connect(c, p.sockaddr(name(t, l).Port())))
+	to := p.sockaddr(name(t, l).Port())
+	must(t, "connect", testbed.Uninterrupted(func() error { return unix.Connect(c, to) }))
 	return c
 }
 
 func accept(t testing.TB, l int) int {
 	t.Helper()
-	fd, _, err := unix.Accept4(l, unix.SOCK_CLOEXEC)
-	must(t, "accept", err)
+	fd := -1
+	must(t, "accept", testbed.Uninterrupted(func() (err error) {
+		fd, _, err = unix.Accept4(l, unix.SOCK_CLOEXEC)
+		return err
+	}))
 	must(t, "patience", unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 10}))
 	t.Cleanup(func() { _ = unix.Close(fd) })
 	return fd
@@ -212,24 +175,14 @@ func name(t testing.TB, fd int) netip.AddrPort {
 	t.Helper()
 	sa, err := unix.Getsockname(fd)
 	must(t, "getsockname", err)
-	return addrPort(sa)
+	return testbed.AddrPort(sa)
 }
 
 func peerName(t testing.TB, fd int) netip.AddrPort {
 	t.Helper()
 	sa, err := unix.Getpeername(fd)
 	must(t, "getpeername", err)
-	return addrPort(sa)
-}
-
-func addrPort(sa unix.Sockaddr) netip.AddrPort {
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port))
-	}
-	return netip.AddrPort{}
+	return testbed.AddrPort(sa)
 }
 
 func state(t testing.TB, fd int) tcp.State {

@@ -6,8 +6,11 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"strconv"
 	"testing"
 	"time"
+
+	"github.com/closewait/closewait/internal/testbed"
 )
 
 // perProcess is how many connections a child opens at most: RLIMIT_NOFILE may
@@ -29,7 +32,7 @@ func closeWaits(t testing.TB, ns *namespace, n int) {
 			defer l.Close()
 			closed := make(chan error, 1)
 			go func() { closed <- acceptAndClose(l, share) }()
-			startChild(t, fmt.Sprintf("connect %s %d", l.Addr(), share))
+			testbed.Start(t, "connect", l.Addr().String(), strconv.Itoa(share)).Ready()
 			return <-closed
 		})
 		n -= share

@@ -4,10 +4,12 @@ package bpfiter
 
 import (
 	"os"
-	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/closewait/closewait/internal/kernel/netns"
+	"github.com/closewait/closewait/internal/testbed"
 )
 
 // namespace is a network namespace of the test's own, with its loopback up.
@@ -16,22 +18,7 @@ type namespace struct{ file *os.File }
 // newNamespace makes one that lasts as long as the test.
 func newNamespace(t testing.TB) *namespace {
 	t.Helper()
-	var file *os.File
-	err := inThread(func() (err error) {
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			return err
-		}
-		if err := loopbackUp(); err != nil {
-			return err
-		}
-		file, err = os.Open("/proc/thread-self/ns/net")
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { file.Close() })
-	return &namespace{file}
+	return &namespace{testbed.Namespace(t)}
 }
 
 // id is its inode number.
@@ -53,36 +40,4 @@ func (ns *namespace) do(t testing.TB, f func() error) {
 }
 
 // run is do for goroutines other than the test's.
-func (ns *namespace) run(f func() error) error {
-	return inThread(func() error {
-		if err := unix.Setns(int(ns.file.Fd()), unix.CLONE_NEWNET); err != nil {
-			return err
-		}
-		return f()
-	})
-}
-
-// inThread runs f in a thread that dies with it, so that nothing has to be
-// restored.
-func inThread(f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		done <- f()
-	}()
-	return <-done
-}
-
-func loopbackUp() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	lo, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	lo.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo)
-}
+func (ns *namespace) run(f func() error) error { return netns.Do(ns.file, f) }

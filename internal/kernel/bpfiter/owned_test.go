@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/closewait/closewait/internal/testbed"
 	"github.com/closewait/closewait/tcp"
 )
 
@@ -107,26 +108,16 @@ func checkIdentity(t *testing.T, rec *Record, ns *namespace, fd int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := addrPort(local); rec.Local != want {
+	if want := testbed.AddrPort(local); rec.Local != want {
 		t.Errorf("local address is %v, getsockname says %v", rec.Local, want)
 	}
 	want := netip.AddrPort{}
 	if remote, err := unix.Getpeername(fd); err == nil {
-		want = addrPort(remote)
+		want = testbed.AddrPort(remote)
 	}
 	if rec.Remote != want {
 		t.Errorf("remote address is %v, getpeername says %v", rec.Remote, want)
 	}
-}
-
-func addrPort(sa unix.Sockaddr) netip.AddrPort {
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port))
-	}
-	return netip.AddrPort{}
 }
 
 // checkInfo compares a record with TCP_INFO. Times go on between the two.
@@ -227,14 +218,21 @@ func TestForkedHoldersAreAllNamed(t *testing.T) {
 	}
 	file := os.NewFile(uintptr(dup), "dup")
 	defer file.Close()
-	child := startChild(t, "hold", file)
-	theirs := owned(t, r, child.Process.Pid)[3]
+	theirs := owned(t, r, heir(t, "hold", file).PID())[3]
 	mine := owned(t, r, os.Getpid())
 	for _, rec := range []Record{theirs, mine[p.client], mine[dup]} {
 		if rec.Cookie != cookieOf(t, p.client) || rec.State != tcp.CloseWait {
 			t.Errorf("a holder's record is %+v", rec)
 		}
 	}
+}
+
+// heir is a process that has file as its descriptor 3.
+func heir(t *testing.T, part string, file *os.File) *testbed.Child {
+	t.Helper()
+	cmd := testbed.Command(part)
+	cmd.ExtraFiles = []*os.File{file}
+	return testbed.Run(t, cmd).Ready()
 }
 
 // A leader that exits leaves its threads the descriptors, and a table that the
@@ -247,8 +245,7 @@ func TestThreadsOfADeadLeaderShowADescriptorOnce(t *testing.T) {
 	file := os.NewFile(uintptr(p.client), "client")
 	p.client = -1
 	defer file.Close()
-	child := startChild(t, "orphan-threads", file)
-	rec := owned(t, r, child.Process.Pid)[3] // fails if it comes twice
+	rec := owned(t, r, heir(t, "orphan-threads", file).PID())[3] // fails if it comes twice
 	if rec.State != tcp.CloseWait || rec.PID == rec.TID {
 		t.Errorf("record of a thread whose leader is gone is %+v", rec)
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closewait/closewait/internal/privilege"
+	"github.com/closewait/closewait/internal/testbed"
 	"github.com/closewait/closewait/tcp"
 )
 
@@ -143,10 +144,10 @@ func countCloseWait(pass func(func(*Record) error) error, ns uint32) (n int) {
 
 func TestOpenWithoutPrivilegeSaysWhichIsMissing(t *testing.T) {
 	privilege.Need(t, "what an unprivileged user is told")
-	startChild(t, "open-as-nobody")
+	testbed.Start(t, "open-as-nobody").Leave()
 }
 
-// openAsNobody is the child's part of that test.
+// openAsNobody is the part of that test.
 func openAsNobody() error {
 	if err := unix.Setresuid(65534, 65534, 65534); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/closewait/closewait/internal/testbed"
 	"github.com/closewait/closewait/tcp"
 )
 
@@ -35,7 +36,7 @@ func TestNeverAcceptedIsUnowned(t *testing.T) {
 		awaitState(t, client, uint8(tcp.FinWait2))
 		local, _ := unix.Getsockname(client)
 		rec := only(t, unowned(t, r, ns), tcp.CloseWait)
-		if rec.Kind != KindSocket || rec.Inode != 0 || rec.Remote != addrPort(local) || rec.RecvQ != 1 || rec.PID != 0 || rec.NetNS != ns.id(t) {
+		if rec.Kind != KindSocket || rec.Inode != 0 || rec.Remote != testbed.AddrPort(local) || rec.RecvQ != 1 || rec.PID != 0 || rec.NetNS != ns.id(t) {
 			t.Errorf("%s: record is %+v", f.name, rec)
 		}
 		held := only(t, unowned(t, r, ns), tcp.FinWait2)
@@ -81,7 +82,7 @@ func TestOrphansAreUnowned(t *testing.T) {
 	p.deafen(p.peer)
 	p.close(&p.client)
 	rec := unowned(t, r, ns)[cookie]
-	if rec.State != tcp.FinWait1 || rec.Kind != KindSocket || rec.Inode != 0 || rec.Timer != 1 || rec.SendQ != 1 || rec.Local != addrPort(local) {
+	if rec.State != tcp.FinWait1 || rec.Kind != KindSocket || rec.Inode != 0 || rec.Timer != 1 || rec.SendQ != 1 || rec.Local != testbed.AddrPort(local) {
 		t.Errorf("record of an orphan is %+v", rec)
 	}
 }
@@ -110,8 +111,8 @@ func checkMini(t *testing.T, rec Record, local, remote unix.Sockaddr) {
 	if rec.Kind != KindSocket || rec.Timer != 3 || rec.Expires == 0 || rec.Expires > 60_000 || rec.HasTCP || rec.Inode != 0 || rec.Cookie == 0 {
 		t.Errorf("record of a mini-socket is %+v", rec)
 	}
-	if rec.Local != addrPort(local) || rec.Remote != addrPort(remote) {
-		t.Errorf("it is %v → %v, want %v → %v", rec.Local, rec.Remote, addrPort(local), addrPort(remote))
+	if rec.Local != testbed.AddrPort(local) || rec.Remote != testbed.AddrPort(remote) {
+		t.Errorf("it is %v → %v, want %v → %v", rec.Local, rec.Remote, testbed.AddrPort(local), testbed.AddrPort(remote))
 	}
 }
 

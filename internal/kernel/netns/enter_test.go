@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closewait/closewait/internal/kernel/netns"
+	"github.com/closewait/closewait/internal/testbed"
 )
 
 // here is the calling thread's namespace.
@@ -147,7 +148,7 @@ func TestDoRefusesOtherFiles(t *testing.T) {
 func TestOfSocket(t *testing.T) {
 	var want uint64
 	fd := -1
-	fresh(t, func() (err error) {
+	testbed.Unshare(t, func() (err error) {
 		if want, err = here(); err != nil {
 			return err
 		}

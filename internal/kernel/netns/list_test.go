@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -20,22 +19,16 @@ import (
 
 	"github.com/closewait/closewait/internal/kernel/netns"
 	"github.com/closewait/closewait/internal/privilege"
+	"github.com/closewait/closewait/internal/testbed"
 )
 
-func itoaInt(n int) string   { return strconv.Itoa(n) }
-func itoa(f *os.File) string { return strconv.Itoa(int(f.Fd())) }
-
-// TestMain also is the child that lives in a namespace until its input ends, and
-// the one that lists without privilege.
+// TestMain also is the child that lives in a namespace, and the one that lists
+// without privilege.
 func TestMain(m *testing.M) {
-	switch {
-	case os.Getenv("NETNS_TEST_WAIT") != "":
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(0)
-	case os.Getenv("NETNS_TEST_LIST") != "":
-		listUnprivileged()
-		os.Exit(0)
-	}
+	testbed.Play(map[string]testbed.Part{
+		"hold": func([]string) error { return testbed.Hold() },
+		"list": func(args []string) error { return listUnprivileged(args[0]) },
+	})
 	os.Exit(m.Run())
 }
 
@@ -143,55 +136,40 @@ func TestUnprivilegedList(t *testing.T) {
 	inhabited(t) // somebody to be hidden
 	path, _ := mounted(t, "closed")
 	must(t, "chmod", os.Chmod(filepath.Dir(path), 0o700))
-	bin := filepath.Join("/proc/self/fd", "3")
-	exe, err := os.Open("/proc/self/exe")
-	must(t, "open", err)
-	defer exe.Close()
-	cmd := exec.Command(bin)
+	cmd := testbed.Command("list", path)
 	cmd.Dir = "/"
-	cmd.ExtraFiles = []*os.File{exe}
-	cmd.Env = append(os.Environ(), "NETNS_TEST_LIST=1", "NETNS_TEST_MOUNT="+path)
+	cmd.Stderr = nil
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("child: %v: %s", err, out)
-	}
-	if string(out) != "ok\n" {
-		t.Errorf("child: %s", out)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("child: %v: %s", err, out)
 	}
 }
 
-func listUnprivileged() {
+// listUnprivileged is the part of that test: a namespace is mounted at mount.
+func listUnprivileged(mount string) error {
 	l, err := netns.List(netns.Options{})
 	if err != nil || len(l.Errors) > 0 {
-		fmt.Println("list:", err, l.Errors)
-		return
+		return fmt.Errorf("list: %w, %v", err, l.Errors)
 	}
 	if len(l.Namespaces) == 0 || !l.Namespaces[0].Own || l.Hidden == 0 {
-		fmt.Printf("listing is %+v\n", l)
-		return
+		return fmt.Errorf("listing is %+v", l)
 	}
-	for _, n := range l.Namespaces {
-		if n.Mount != os.Getenv("NETNS_TEST_MOUNT") {
-			continue
-		}
-		if _, err := n.Open(); !errors.Is(err, fs.ErrPermission) {
-			fmt.Println("open:", err)
-			return
-		}
-		self, err := os.Open("/proc/self/ns/net")
-		if err == nil {
-			err = netns.Do(self, func() error { return nil })
-		}
-		own, ok := errors.AsType[*netns.Error](err)
-		if !ok || own.Op != "enter" || !errors.Is(err, fs.ErrPermission) {
-			fmt.Println("enter:", err)
-			return
-		}
-		fmt.Println("ok")
-		return
+	i := slices.IndexFunc(l.Namespaces, func(n netns.Namespace) bool { return n.Mount == mount })
+	if i < 0 {
+		return errors.New("the mount is not listed")
 	}
-	fmt.Println("the mount is not listed")
+	if _, err := l.Namespaces[i].Open(); !errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("open: %w", err)
+	}
+	self, err := os.Open("/proc/self/ns/net")
+	if err == nil {
+		err = netns.Do(self, func() error { return nil })
+	}
+	own, ok := errors.AsType[*netns.Error](err)
+	if !ok || own.Op != "enter" || !errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("enter: %w", err)
+	}
+	return nil
 }
 
 // fakeProc makes a proc file system of n processes that share two namespaces,
@@ -206,7 +184,7 @@ func fakeProc(t testing.TB, n int) string {
 	}
 	link("thread-self", 100)
 	for i := 1; i <= n; i++ {
-		link(itoaInt(i), 100+i%2)
+		link(strconv.Itoa(i), 100+i%2)
 	}
 	must(t, "mkdir", os.Mkdir(filepath.Join(root, "self"), 0o700))
 	must(t, "write", os.WriteFile(filepath.Join(root, "self/mountinfo"), nil, 0o600))

@@ -6,108 +6,41 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-const roleVar = "CLOSEWAIT_PIDFD_ROLE"
+	"github.com/closewait/closewait/internal/testbed"
+)
 
 // TestMain lets the test binary be the processes that the tests look into.
 func TestMain(m *testing.M) {
-	var err error
-	switch role := os.Getenv(roleVar); role {
-	case "":
-		os.Exit(m.Run())
-	case "holder":
-		err = holder()
-	case "stranger":
-		err = stranger(os.Args[1:])
-	default:
-		err = fmt.Errorf("no role %q", role)
-	}
-	if err != nil {
-		fmt.Println("error:", err)
-		os.Exit(1)
-	}
+	testbed.Play(map[string]testbed.Part{"holder": func([]string) error { return holder() }, "stranger": stranger})
+	os.Exit(m.Run())
 }
 
-// child is a process of the test's.
+// child is a holder that runs.
 type child struct {
-	t     *testing.T
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	lines *bufio.Reader
+	*testbed.Child
+	t *testing.T
 }
 
-func spawn(t *testing.T, attr *syscall.SysProcAttr, role string, args ...string) *child {
+func spawn(t *testing.T) *child {
 	t.Helper()
-	cmd := exec.Command("/proc/self/exe", args...)
-	cmd.Env = append(os.Environ(), roleVar+"="+role)
-	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = attr
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	c := &child{t: t, cmd: cmd, stdin: stdin, lines: bufio.NewReader(stdout)}
-	t.Cleanup(c.end)
-	return c
+	return &child{testbed.Start(t, "holder"), t}
 }
 
-func (c *child) pid() int { return c.cmd.Process.Pid }
-
-func (c *child) end() {
-	if c.cmd.ProcessState != nil {
-		return
-	}
-	_ = c.stdin.Close()
-	_ = c.cmd.Process.Kill()
-	_ = c.cmd.Wait()
-}
-
-// line waits for the child's next line of output.
-func (c *child) line() string {
-	c.t.Helper()
-	late := time.AfterFunc(20*time.Second, func() { _ = c.cmd.Process.Kill() })
-	defer late.Stop()
-	line, err := c.lines.ReadString('\n')
-	if err != nil || strings.HasPrefix(line, "error:") {
-		c.t.Fatalf("child %d: %q, %v", c.pid(), line, err)
-	}
-	return strings.TrimSuffix(line, "\n")
-}
-
-// do has a holder carry out one command and returns its answer.
-func (c *child) do(words ...any) string {
-	c.t.Helper()
-	if _, err := fmt.Fprintln(c.stdin, words...); err != nil {
-		c.t.Fatal(err)
-	}
-	return c.line()
-}
-
-// number is do for an answer that is a number, such as a descriptor.
+// number is Ask for an answer that is a number, such as a descriptor.
 func (c *child) number(words ...any) int {
 	c.t.Helper()
-	n, err := strconv.Atoi(c.do(words...))
+	n, err := strconv.Atoi(c.Ask(words...))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -158,7 +91,7 @@ func obey(words []string) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = unix.Connect(fd, sockaddr(to))
+		err = unix.Connect(fd, testbed.Sockaddr(to))
 		return errnoNumber(err), nil
 	case "write":
 		_, err := unix.Write(fd, []byte("x"))
@@ -180,13 +113,6 @@ func errnoNumber(err error) int {
 		return int(errno)
 	}
 	return 0
-}
-
-func sockaddr(ap netip.AddrPort) unix.Sockaddr {
-	if ap.Addr().Is4() {
-		return &unix.SockaddrInet4{Port: int(ap.Port()), Addr: ap.Addr().As4()}
-	}
-	return &unix.SockaddrInet6{Port: int(ap.Port()), Addr: ap.Addr().As16()}
 }
 
 // stranger drops root and looks at descriptor args[1] of process args[0], and
@@ -212,8 +138,7 @@ func stranger(args []string) error {
 	var denied *PermissionError
 	fmt.Printf("%t %t %v\n", errors.As(err, &denied), errors.Is(err, os.ErrPermission), err)
 
-	own := exec.Command("/proc/self/exe")
-	own.Env = append(os.Environ(), roleVar+"=holder")
+	own := testbed.Command("holder")
 	in, err := own.StdinPipe()
 	if err != nil {
 		return err
@@ -238,17 +163,6 @@ func stranger(args []string) error {
 	s, err := mine.Socket(fd)
 	fmt.Println(s.Info.State, s.UID, s.NetNS, err)
 	return nil
-}
-
-// until waits for a condition.
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
 }
 
 // listen opens a listener that the test serves.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closewait/closewait/internal/privilege"
+	"github.com/closewait/closewait/internal/testbed"
 	"github.com/closewait/closewait/tcp"
 )
 
@@ -78,9 +79,9 @@ func TestSocketInCloseWait(t *testing.T) {
 	}
 	for _, row := range families {
 		t.Run(row.name, func(t *testing.T) {
-			c := spawn(t, nil, "holder")
+			c := spawn(t)
 			fd, remote := pair(t, c, row.family, row.listen, row.mapped)
-			h := open(t, c.pid())
+			h := open(t, c.PID())
 			if s := look(t, h, fd); s.Info.State != tcp.Established || s.Unread != 0 {
 				t.Errorf("before: %+v", s)
 			}
@@ -91,11 +92,11 @@ func TestSocketInCloseWait(t *testing.T) {
 				t.Fatal(err)
 			}
 			var s Socket
-			until(t, "CLOSE_WAIT", func() bool {
+			testbed.Await(t, "CLOSE_WAIT", func() bool {
 				s = look(t, h, fd)
 				return s.Info.State == tcp.CloseWait
 			})
-			link, err := os.Readlink("/proc/" + strconv.Itoa(c.pid()) + "/fd/" + strconv.Itoa(fd))
+			link, err := os.Readlink("/proc/" + strconv.Itoa(c.PID()) + "/fd/" + strconv.Itoa(fd))
 			if err != nil || link != "socket:["+strconv.FormatUint(s.Inode, 10)+"]" {
 				t.Errorf("inode %d of %s, %v", s.Inode, link, err)
 			}
@@ -128,18 +129,18 @@ func TestSocketInCloseWait(t *testing.T) {
 func TestSocketAfterTheReset(t *testing.T) {
 	for _, row := range families {
 		t.Run(row.name, func(t *testing.T) {
-			c := spawn(t, nil, "holder")
+			c := spawn(t)
 			fd, remote := pair(t, c, row.family, row.listen, row.mapped)
-			h := open(t, c.pid())
+			h := open(t, c.PID())
 			if err := remote.Close(); err != nil {
 				t.Fatal(err)
 			}
-			until(t, "CLOSE_WAIT", func() bool { return look(t, h, fd).Info.State == tcp.CloseWait })
+			testbed.Await(t, "CLOSE_WAIT", func() bool { return look(t, h, fd).Info.State == tcp.CloseWait })
 			cookie := look(t, h, fd).Cookie
 			if errno := c.number("write", fd); errno != 0 { // C8: draws the RST
 				t.Fatal(unix.Errno(errno))
 			}
-			until(t, "the RST", func() bool { return look(t, h, fd).Info.State == tcp.Closed })
+			testbed.Await(t, "the RST", func() bool { return look(t, h, fd).Info.State == tcp.Closed })
 			s := look(t, h, fd)
 			if s.Info.SegsIn == 0 || s.Info.BytesReceived != 1 || s.Info.DataSegsOut != 1 || s.Cookie != cookie || s.Inode == 0 {
 				t.Errorf("got %+v", s)
@@ -161,13 +162,13 @@ func TestSocketAfterTheReset(t *testing.T) {
 }
 
 func TestSocketResetWithoutFIN(t *testing.T) {
-	c := spawn(t, nil, "holder")
+	c := spawn(t)
 	fd, remote := pair(t, c, unix.AF_INET, "127.0.0.1:0", false)
-	h := open(t, c.pid())
+	h := open(t, c.PID())
 	if err := errors.Join(remote.SetLinger(0), remote.Close()); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the RST", func() bool { return look(t, h, fd).Info.State == tcp.Closed })
+	testbed.Await(t, "the RST", func() bool { return look(t, h, fd).Info.State == tcp.Closed })
 	if s := look(t, h, fd); s.Info.SegsIn == 0 || s.Info.BytesReceived != 0 {
 		t.Errorf("got %+v", s)
 	}
@@ -178,26 +179,26 @@ func TestSocketResetWithoutFIN(t *testing.T) {
 
 // Data that was not read outlives the connection.
 func TestSocketKeepsUnreadDataAfterTheReset(t *testing.T) {
-	c := spawn(t, nil, "holder")
+	c := spawn(t)
 	fd, remote := pair(t, c, unix.AF_INET, "127.0.0.1:0", false)
-	h := open(t, c.pid())
+	h := open(t, c.PID())
 	if _, err := remote.Write(make([]byte, 1000)); err != nil {
 		t.Fatal(err)
 	}
 	if err := remote.Close(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "CLOSE_WAIT", func() bool { return look(t, h, fd).Info.State == tcp.CloseWait })
-	c.do("write", fd)
-	until(t, "the RST", func() bool { return look(t, h, fd).Info.State == tcp.Closed })
+	testbed.Await(t, "CLOSE_WAIT", func() bool { return look(t, h, fd).Info.State == tcp.CloseWait })
+	c.Ask("write", fd)
+	testbed.Await(t, "the RST", func() bool { return look(t, h, fd).Info.State == tcp.Closed })
 	if s := look(t, h, fd); s.Unread != 1000 || s.Info.BytesReceived != 1001 {
 		t.Errorf("got %+v", s)
 	}
 }
 
 func TestSocketThatWasNeverConnected(t *testing.T) {
-	c := spawn(t, nil, "holder")
-	h := open(t, c.pid())
+	c := spawn(t)
+	h := open(t, c.PID())
 	for _, row := range families {
 		fresh := c.number("socket", row.family, unix.SOCK_STREAM, 0)
 		if s := look(t, h, fresh); s.Info.State != tcp.Closed || s.Info.SegsIn != 0 || s.Info.BytesReceived != 0 {
@@ -221,10 +222,10 @@ func TestSocketThatWasNeverConnected(t *testing.T) {
 }
 
 func TestSocketRefusesOtherDescriptors(t *testing.T) {
-	c := spawn(t, nil, "holder")
-	h := open(t, c.pid())
+	c := spawn(t)
+	h := open(t, c.PID())
 	closed := c.number("socket", unix.AF_INET, unix.SOCK_STREAM, 0)
-	c.do("close", closed)
+	c.Ask("close", closed)
 	for _, row := range []struct {
 		name string
 		fd   int
@@ -245,18 +246,18 @@ func TestSocketRefusesOtherDescriptors(t *testing.T) {
 		if !errors.Is(err, row.want) {
 			t.Errorf("%s: %v, want %v", row.name, err, row.want)
 		}
-		if !strings.Contains(err.Error(), "of process "+strconv.Itoa(c.pid())) && row.fd >= 0 {
+		if !strings.Contains(err.Error(), "of process "+strconv.Itoa(c.PID())) && row.fd >= 0 {
 			t.Errorf("%s: %v does not name the process", row.name, err)
 		}
 	}
 }
 
 func TestSocketClosedInBetween(t *testing.T) {
-	c := spawn(t, nil, "holder")
+	c := spawn(t)
 	fd, remote := pair(t, c, unix.AF_INET, "127.0.0.1:0", false)
-	h := open(t, c.pid())
+	h := open(t, c.PID())
 	look(t, h, fd)
-	c.do("close", fd)
+	c.Ask("close", fd)
 	if _, err := h.Socket(fd); !errors.Is(err, ErrClosed) {
 		t.Errorf("got %v", err)
 	}
@@ -270,14 +271,14 @@ func TestSocketClosedInBetween(t *testing.T) {
 }
 
 func TestProcessGone(t *testing.T) {
-	c := spawn(t, nil, "holder")
+	c := spawn(t)
 	fd := c.number("socket", unix.AF_INET, unix.SOCK_STREAM, 0)
-	h := open(t, c.pid())
-	c.end()
+	h := open(t, c.PID())
+	c.Kill()
 	if _, err := h.Socket(fd); !errors.Is(err, ErrGone) {
 		t.Errorf("by the handle: %v", err)
 	}
-	for _, pid := range []int{c.pid(), 0, -1, 1 << 30} {
+	for _, pid := range []int{c.PID(), 0, -1, 1 << 30} {
 		if _, err := Open(pid); !errors.Is(err, ErrGone) {
 			t.Errorf("Open(%d): %v", pid, err)
 		}
@@ -286,22 +287,22 @@ func TestProcessGone(t *testing.T) {
 
 func TestStrangerIsToldWhatIsMissing(t *testing.T) {
 	privilege.Need(t, "an unprivileged look at root's process")
-	c := spawn(t, nil, "holder")
+	c := spawn(t)
 	fd := c.number("socket", unix.AF_INET, unix.SOCK_STREAM, 0)
-	s := spawn(t, nil, "stranger", strconv.Itoa(c.pid()), strconv.Itoa(fd))
-	if line := s.line(); !strings.HasPrefix(line, "true true ") || !strings.Contains(line, "CAP_SYS_PTRACE") {
+	s := testbed.Start(t, "stranger", strconv.Itoa(c.PID()), strconv.Itoa(fd))
+	if line := s.Line(); !strings.HasPrefix(line, "true true ") || !strings.Contains(line, "CAP_SYS_PTRACE") {
 		t.Errorf("root's process: %s", line)
 	}
 	// Its own child's socket, without CAP_NET_ADMIN to name the namespace.
-	if line := s.line(); line != "CLOSED 65534 0 <nil>" {
+	if line := s.Line(); line != "CLOSED 65534 0 <nil>" {
 		t.Errorf("its own: %s", line)
 	}
 }
 
 func TestSocketOfAnotherNamespace(t *testing.T) {
 	privilege.Need(t, "a socket of another network namespace")
-	c := spawn(t, nil, "holder")
-	h := open(t, c.pid())
+	c := spawn(t)
+	h := open(t, c.PID())
 	var own unix.Stat_t
 	if err := unix.Stat("/proc/self/ns/net", &own); err != nil {
 		t.Fatal(err)
@@ -329,8 +330,8 @@ func TestSocketOfMPTCP(t *testing.T) {
 	_ = unix.Close(probe)
 	for _, row := range families {
 		t.Run(row.name, func(t *testing.T) {
-			c := spawn(t, nil, "holder")
-			h := open(t, c.pid())
+			c := spawn(t)
+			h := open(t, c.PID())
 			fd := c.number("socket", row.family, unix.SOCK_STREAM, unix.IPPROTO_MPTCP)
 			if s := look(t, h, fd); s.Protocol != unix.IPPROTO_MPTCP || s.Ended || s.Info != (Info{}) {
 				t.Errorf("fresh: %+v", s)
@@ -391,8 +392,8 @@ func checkEndedMultipath(t *testing.T, c *child, h *Handle, fd int) {
 }
 
 func TestFileIsTheSameFile(t *testing.T) {
-	c := spawn(t, nil, "holder")
-	h := open(t, c.pid())
+	c := spawn(t)
+	h := open(t, c.PID())
 	ns := c.number("open", "/proc/self/ns/net")
 	f, err := h.File(ns)
 	if err != nil {
@@ -414,8 +415,8 @@ func TestFileIsTheSameFile(t *testing.T) {
 // O_NONBLOCK belongs to the file, not the descriptor: a copy that changed it
 // would change how the application's reads behave.
 func TestFileLeavesTheFlagsAlone(t *testing.T) {
-	c := spawn(t, nil, "holder")
-	h := open(t, c.pid())
+	c := spawn(t)
+	h := open(t, c.PID())
 	for _, kind := range []int{unix.SOCK_STREAM, unix.SOCK_STREAM | unix.SOCK_NONBLOCK} {
 		fd := c.number("socket", unix.AF_INET, kind, 0)
 		before := c.number("flags", fd)
@@ -444,14 +445,14 @@ func TestNothingIsLeftOpen(t *testing.T) {
 		}
 		return len(names)
 	}
-	c := spawn(t, nil, "holder")
+	c := spawn(t)
 	fds := []int{
 		c.number("socket", unix.AF_INET, unix.SOCK_STREAM, 0),
 		c.number("socket", unix.AF_INET, unix.SOCK_DGRAM, 0),
 		c.number("open", "/proc/self/stat"), 900,
 	}
 	before := count()
-	h, err := Open(c.pid())
+	h, err := Open(c.PID())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -469,9 +470,9 @@ func TestNothingIsLeftOpen(t *testing.T) {
 }
 
 func TestAskAllocatesNothing(t *testing.T) {
-	c := spawn(t, nil, "holder")
+	c := spawn(t)
 	fd := c.number("socket", unix.AF_INET, unix.SOCK_STREAM, 0)
-	h := open(t, c.pid())
+	h := open(t, c.PID())
 	if n := testing.AllocsPerRun(100, func() {
 		var a answers
 		if err := h.ask(fd, &a); err != nil {

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/closewait/closewait/internal/testbed"
 )
 
 type descriptor struct {
@@ -36,13 +38,13 @@ func descriptors(t *testing.T, pid int) map[int]descriptor {
 // More descriptors than one getdents64 returns, and each exactly once.
 func TestDescriptorsTellsEverySocketAndNamespace(t *testing.T) {
 	const sockets = 1000
-	c := spawn(t, nil, "sockets", strconv.Itoa(sockets))
+	c := testbed.Start(t, "sockets", strconv.Itoa(sockets))
 	var netns unix.Stat_t
 	if err := unix.Stat("/proc/self/ns/net", &netns); err != nil {
 		t.Fatal(err)
 	}
 	want := map[int]descriptor{}
-	for _, word := range strings.Fields(c.line())[1:] {
+	for _, word := range strings.Fields(c.Line())[1:] {
 		var fd int
 		var inode uint64
 		if _, err := fmt.Sscanf(word, "ns%d", &fd); err == nil {
@@ -57,7 +59,7 @@ func TestDescriptorsTellsEverySocketAndNamespace(t *testing.T) {
 	if len(want) != sockets+1 {
 		t.Fatalf("the child told of %d descriptors", len(want))
 	}
-	if got := descriptors(t, c.pid()); !maps.Equal(got, want) {
+	if got := descriptors(t, c.PID()); !maps.Equal(got, want) {
 		t.Errorf("%d descriptors, want %d", len(got), len(want))
 	}
 }
@@ -129,18 +131,17 @@ func TestDescriptorsAllocatesNothingPerDescriptor(t *testing.T) {
 }
 
 func TestPIDsListsTheLiving(t *testing.T) {
-	c := spawn(t, nil, "wait")
-	c.line()
+	c := testbed.Start(t, "wait").Ready()
 	pids, err := FS{}.PIDs()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.IsSorted(pids) || !slices.Contains(pids, c.pid()) || !slices.Contains(pids, os.Getpid()) {
+	if !slices.IsSorted(pids) || !slices.Contains(pids, c.PID()) || !slices.Contains(pids, os.Getpid()) {
 		t.Errorf("got %v", pids)
 	}
-	c.end()
-	if pids, err = (FS{}).PIDs(); err != nil || slices.Contains(pids, c.pid()) {
-		t.Errorf("still lists %d: %v, %v", c.pid(), pids, err)
+	c.Kill()
+	if pids, err = (FS{}).PIDs(); err != nil || slices.Contains(pids, c.PID()) {
+		t.Errorf("still lists %d: %v, %v", c.PID(), pids, err)
 	}
 }
 

@@ -11,13 +11,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/closewait/closewait/internal/privilege"
+	"github.com/closewait/closewait/internal/testbed"
 )
 
 func process(t *testing.T, pid int) Process {
@@ -32,11 +32,10 @@ func process(t *testing.T, pid int) Process {
 func TestProcessTellsWhatAChildIs(t *testing.T) {
 	dir := t.TempDir()
 	before := time.Now()
-	c := spawnAs(t, copyBinary(t, dir, "gunicorn"), nil, "wait", "--bind", "", "127.0.0.1:80")
-	c.line()
+	c := called(t, copyBinary(t, dir, "gunicorn"), "wait", "--bind", "", "127.0.0.1:80").Ready()
 	after := time.Now()
-	p := process(t, c.pid())
-	if p.PID != c.pid() || p.PPID != os.Getpid() || p.Comm != "gunicorn" || p.Exe != filepath.Join(dir, "gunicorn") {
+	p := process(t, c.PID())
+	if p.PID != c.PID() || p.PPID != os.Getpid() || p.Comm != "gunicorn" || p.Exe != filepath.Join(dir, "gunicorn") {
 		t.Errorf("got %+v", p)
 	}
 	if want := []string{filepath.Join(dir, "gunicorn"), "--bind", "", "127.0.0.1:80"}; !slices.Equal(p.Cmdline, want) {
@@ -45,7 +44,7 @@ func TestProcessTellsWhatAChildIs(t *testing.T) {
 	if p.Threads < 2 || p.UID != uint32(os.Geteuid()) || len(p.Denied) > 0 {
 		t.Errorf("got %+v", p)
 	}
-	want, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", c.pid()))
+	want, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", c.PID()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +59,7 @@ func TestProcessTellsWhatAChildIs(t *testing.T) {
 	if at := host.StartedAt(p.StartTicks); at.Before(before.Add(-2*tick)) || at.After(after.Add(tick)) {
 		t.Errorf("started at %v; it was between %v and %v", at, before, after)
 	}
-	ticks, err := FS{}.StartTicks(c.pid())
+	ticks, err := FS{}.StartTicks(c.PID())
 	if err != nil || ticks != p.StartTicks {
 		t.Errorf("StartTicks = %d, %v; Process says %d", ticks, err, p.StartTicks)
 	}
@@ -69,31 +68,28 @@ func TestProcessTellsWhatAChildIs(t *testing.T) {
 func TestProcessReadsHostileNames(t *testing.T) {
 	// proc(5): the kernel cuts the name at 15 bytes, and escapes nothing in stat.
 	for _, name := range []string{") R 1 1 1", "a) S 9 (b", "((((", "))))", "x\nUid:\t7\t7\t7\t", "a b\tc", "\xff\xfe\x01", " "} {
-		c := spawn(t, nil, "name", name)
-		c.line()
-		p := process(t, c.pid())
+		c := testbed.Start(t, "name", name).Ready()
+		p := process(t, c.PID())
 		if p.Comm != name {
 			t.Errorf("name is %q, want %q", p.Comm, name)
 		}
 		if p.PPID != os.Getpid() || p.UID != uint32(os.Geteuid()) || p.Threads < 2 || p.StartTicks == 0 {
 			t.Errorf("%q: got %+v", name, p)
 		}
-		c.end()
+		c.Kill()
 	}
 }
 
 func TestProcessKeepsARewrittenTitleWhole(t *testing.T) {
-	c := spawn(t, nil, "title", strings.Repeat("x", 100), "y", "z")
-	c.line()
-	if p := process(t, c.pid()); !slices.Equal(p.Cmdline, []string{"nginx: worker process"}) {
+	c := testbed.Start(t, "title", strings.Repeat("x", 100), "y", "z").Ready()
+	if p := process(t, c.PID()); !slices.Equal(p.Cmdline, []string{"nginx: worker process"}) {
 		t.Errorf("command line %q", p.Cmdline)
 	}
 }
 
 func TestProcessBoundsTheCommandLine(t *testing.T) {
-	c := spawn(t, nil, "wait", strings.Repeat("x", 100_000))
-	c.line()
-	p := process(t, c.pid())
+	c := testbed.Start(t, "wait", strings.Repeat("x", 100_000)).Ready()
+	p := process(t, c.PID())
 	if len(p.Cmdline) != 2 || len(strings.Join(p.Cmdline, " ")) != cmdlineSize {
 		t.Errorf("%d arguments, %d bytes", len(p.Cmdline), len(strings.Join(p.Cmdline, " ")))
 	}
@@ -101,40 +97,37 @@ func TestProcessBoundsTheCommandLine(t *testing.T) {
 
 func TestProcessKeepsTheMarkOfADeletedExecutable(t *testing.T) {
 	path := copyBinary(t, t.TempDir(), "gone")
-	c := spawnAs(t, path, nil, "wait")
-	c.line()
+	c := called(t, path, "wait").Ready()
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if p := process(t, c.pid()); p.Exe != path+" (deleted)" {
+	if p := process(t, c.PID()); p.Exe != path+" (deleted)" {
 		t.Errorf("executable is %q", p.Exe)
 	}
 }
 
 func TestProcessTellsTheEffectiveUser(t *testing.T) {
 	privilege.Need(t, "the effective user of a process whose real one differs")
-	c := spawn(t, nil, "effective")
-	c.line()
-	if p := process(t, c.pid()); p.UID != 65534 {
+	c := testbed.Start(t, "effective").Ready()
+	if p := process(t, c.PID()); p.UID != 65534 {
 		t.Errorf("uid %d, want 65534", p.UID)
 	}
 }
 
 func TestProcessTellsLimitsAndOpenFiles(t *testing.T) {
-	c := spawn(t, nil, "limit")
-	c.line()
-	p := process(t, c.pid())
+	c := testbed.Start(t, "limit").Ready()
+	p := process(t, c.PID())
 	if p.NoFileSoft != 321 || p.NoFileHard != 654 {
 		t.Errorf("RLIMIT_NOFILE %d, %d", p.NoFileSoft, p.NoFileHard)
 	}
-	names, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.pid()))
+	names, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.PID()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if p.OpenFiles != len(names) {
 		t.Errorf("%d open files, want %d", p.OpenFiles, len(names))
 	}
-	d, err := FS{}.process(c.pid())
+	d, err := FS{}.process(c.PID())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,14 +139,13 @@ func TestProcessTellsLimitsAndOpenFiles(t *testing.T) {
 
 func TestProcessTellsInnerPIDsAndNamespace(t *testing.T) {
 	privilege.Need(t, "the pids of a process in its own pid namespace")
-	c := spawn(t, &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNET}, "wait")
-	c.line()
-	p := process(t, c.pid())
+	c := testbed.StartApart(t, unix.CLONE_NEWPID|unix.CLONE_NEWNET, "wait").Ready()
+	p := process(t, c.PID())
 	if !slices.Equal(p.NSPIDs, []int{1}) {
 		t.Errorf("inner pids %v, want [1]", p.NSPIDs)
 	}
 	var st unix.Stat_t
-	if err := unix.Stat(fmt.Sprintf("/proc/%d/ns/net", c.pid()), &st); err != nil {
+	if err := unix.Stat(fmt.Sprintf("/proc/%d/ns/net", c.PID()), &st); err != nil {
 		t.Fatal(err)
 	}
 	own := process(t, os.Getpid())
@@ -163,20 +155,19 @@ func TestProcessTellsInnerPIDsAndNamespace(t *testing.T) {
 }
 
 func TestProcessOfOneThatEnded(t *testing.T) {
-	c := spawn(t, nil, "wait")
-	c.line()
-	if err := c.cmd.Process.Kill(); err != nil {
+	c := testbed.Start(t, "wait").Ready()
+	if err := c.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	// A zombie holds nothing any more. Its state comes a moment after the signal, and
 	// what it held is gone before that.
-	until(t, "the child to be a zombie", func() bool {
-		_, described := FS{}.Process(c.pid())
-		_, named := FS{}.StartTicks(c.pid())
+	testbed.Await(t, "the child to be a zombie", func() bool {
+		_, described := FS{}.Process(c.PID())
+		_, named := FS{}.StartTicks(c.PID())
 		return errors.Is(described, ErrGone) && errors.Is(named, ErrGone)
 	})
-	_ = c.cmd.Wait()
-	for _, pid := range []int{c.pid(), 0, -1, maxPID + 1} {
+	_ = c.Wait()
+	for _, pid := range []int{c.PID(), 0, -1, maxPID + 1} {
 		if _, err := (FS{}).Process(pid); !errors.Is(err, ErrGone) {
 			t.Errorf("Process(%d): %v", pid, err)
 		}
@@ -192,11 +183,10 @@ func TestProcessOfOneThatEnded(t *testing.T) {
 // A main thread may end before the others (pthread_exit in main): /proc/PID then
 // shows a zombie without program and descriptors.
 func TestProcessWhoseMainThreadEnded(t *testing.T) {
-	c := spawn(t, nil, "mainexits")
-	c.line()
+	c := testbed.Start(t, "mainexits").Ready()
 	var s stat
-	until(t, "the main thread to end", func() bool {
-		d, err := FS{}.process(c.pid())
+	testbed.Await(t, "the main thread to end", func() bool {
+		d, err := FS{}.process(c.PID())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -205,16 +195,16 @@ func TestProcessWhoseMainThreadEnded(t *testing.T) {
 		s, err = d.stat(buf[:])
 		return err == nil && s.dead()
 	})
-	p := process(t, c.pid())
+	p := process(t, c.PID())
 	self, err := os.Readlink("/proc/self/exe")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.PID != c.pid() || p.Exe != self || p.OpenFiles == 0 || p.NetNS == 0 || p.StartTicks != s.start || len(p.Cmdline) == 0 {
+	if p.PID != c.PID() || p.Exe != self || p.OpenFiles == 0 || p.NetNS == 0 || p.StartTicks != s.start || len(p.Cmdline) == 0 {
 		t.Errorf("got %+v", p)
 	}
 	sockets := 0
-	if err := (FS{}).Descriptors(c.pid(), func(_ int, k Kind, _ uint64) {
+	if err := (FS{}).Descriptors(c.PID(), func(_ int, k Kind, _ uint64) {
 		if k == Socket {
 			sockets++
 		}
@@ -230,10 +220,10 @@ func TestProcessNeverMixesTwoPrograms(t *testing.T) {
 	alpha, beta := copyBinary(t, dir, "alpha"), copyBinary(t, dir, "beta")
 	const lasts = 2 * time.Second
 	deadline := time.Now().Add(lasts)
-	spawned := spawnAs(t, alpha, nil, "exec", alpha, beta, strconv.FormatInt(deadline.UnixNano(), 10))
+	spawned := called(t, alpha, "exec", alpha, beta, strconv.FormatInt(deadline.UnixNano(), 10))
 	seen, changed := map[string]int{}, 0
 	for time.Now().Before(deadline) {
-		p, err := FS{}.Process(spawned.pid())
+		p, err := FS{}.Process(spawned.PID())
 		if errors.Is(err, ErrChanged) {
 			changed++
 			continue
@@ -246,7 +236,7 @@ func TestProcessNeverMixesTwoPrograms(t *testing.T) {
 		}
 		seen[p.Comm]++
 	}
-	spawned.line()
+	spawned.Ready()
 	if seen["alpha"] == 0 || seen["beta"] == 0 {
 		t.Errorf("saw %v", seen)
 	}
@@ -255,15 +245,15 @@ func TestProcessNeverMixesTwoPrograms(t *testing.T) {
 
 func TestProcessAsAStranger(t *testing.T) {
 	privilege.Need(t, "what a user without privilege sees of root's process")
-	c := spawn(t, nil, "stranger", strconv.Itoa(os.Getpid()))
+	c := testbed.Start(t, "stranger", strconv.Itoa(os.Getpid()))
 	soft := process(t, os.Getpid()).NoFileSoft
-	words := strings.Split(c.line(), "|")
+	words := strings.Split(c.Line(), "|")
 	comm, _ := os.ReadFile("/proc/self/comm")
 	if words[0] != "exe,ns/net" || words[1] != "" || words[2]+"\n" != string(comm) || words[3] == "0" ||
 		words[4] != strconv.FormatUint(soft, 10) || words[5] != "0" {
 		t.Errorf("a stranger sees %q", words)
 	}
-	if line := c.line(); !strings.HasPrefix(line, "true ") || !strings.Contains(line, "CAP_SYS_PTRACE") {
+	if line := c.Line(); !strings.HasPrefix(line, "true ") || !strings.Contains(line, "CAP_SYS_PTRACE") {
 		t.Errorf("a stranger's descriptors: %s", line)
 	}
 }
@@ -273,14 +263,14 @@ func TestHeldFolderOutlivesNoPID(t *testing.T) {
 	if _, err := os.Stat(lastPID); err != nil {
 		privilege.Unsupported(t, "a pid that is used again", err)
 	}
-	c := spawn(t, &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS}, "reusedpids")
+	c := testbed.StartApart(t, unix.CLONE_NEWPID|unix.CLONE_NEWNS, "reusedpids")
 	for _, want := range []string{
 		"ended: " + ErrGone.Error(),
 		"held folder: " + unix.ESRCH.Error(),
 		"held descriptors: " + unix.ESRCH.Error(),
 		"same pid, same start: false",
 	} {
-		if got := c.line(); got != want {
+		if got := c.Line(); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
@@ -291,8 +281,8 @@ func TestHiddenProcesses(t *testing.T) {
 	if (FS{}).Hidden() {
 		t.Error("root's own /proc hides processes")
 	}
-	c := spawn(t, &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS}, "hidden")
-	if a, b := c.line(), c.line(); a != "root: false" || b != "stranger: true 1 <nil>" {
+	c := testbed.StartApart(t, unix.CLONE_NEWPID|unix.CLONE_NEWNS, "hidden")
+	if a, b := c.Line(), c.Line(); a != "root: false" || b != "stranger: true 1 <nil>" {
 		t.Errorf("%s, %s", a, b)
 	}
 }

@@ -18,11 +18,13 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/closewait/closewait/internal/testbed"
 )
 
 // roles are what a child does.
-var roles = map[string]func(args []string) error{
-	"wait":       func([]string) error { return ready() },
+var roles = map[string]testbed.Part{
+	"wait":       func([]string) error { return testbed.Hold() },
 	"name":       roleName,
 	"title":      roleTitle,
 	"effective":  roleEffective,
@@ -47,7 +49,7 @@ func roleName(args []string) error {
 	if err := os.WriteFile(comm, unsafe.Slice(name, len(args[0])), 0); err != nil {
 		return err
 	}
-	return ready()
+	return testbed.Hold()
 }
 
 // roleTitle writes a title over its arguments, as setproctitle does. Go's
@@ -62,21 +64,21 @@ func roleTitle([]string) error {
 	area = unsafe.Slice(first, size)
 	clear(area)
 	copy(area, "nginx: worker process")
-	return ready()
+	return testbed.Hold()
 }
 
 func roleEffective([]string) error {
 	if err := syscall.Setresuid(-1, 65534, -1); err != nil {
 		return err
 	}
-	return ready()
+	return testbed.Hold()
 }
 
 func roleLimit([]string) error {
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 321, Max: 654}); err != nil {
 		return err
 	}
-	return ready()
+	return testbed.Hold()
 }
 
 // roleSockets opens args[0] sockets and tells their inode numbers.
@@ -103,7 +105,7 @@ func roleSockets(args []string) error {
 	}
 	defer ns.Close()
 	words = append(words, fmt.Sprintf("ns%d", ns.Fd()))
-	return ready(words...)
+	return testbed.Hold(words...)
 }
 
 // roleExec becomes the other one of two programs, args[0] and args[1], until
@@ -114,7 +116,7 @@ func roleExec(args []string) error {
 		return err
 	}
 	if time.Now().UnixNano() > deadline {
-		return ready()
+		return testbed.Hold()
 	}
 	next := []string{filepath.Base(args[1]), args[1], args[0], args[2]}
 	return syscall.Exec(args[1], next, os.Environ())
@@ -128,7 +130,7 @@ func roleMainExits([]string) error {
 		l, err := net.Listen("tcp4", "127.0.0.1:0")
 		told <- err
 		if err == nil {
-			_ = ready(l.Addr())
+			_ = testbed.Hold(l.Addr())
 		}
 		os.Exit(0)
 	}()
@@ -143,7 +145,7 @@ func roleMainExits([]string) error {
 }
 
 func init() {
-	if os.Getenv(roleVar) == "mainexits" {
+	if testbed.Plays("mainexits") {
 		runtime.LockOSThread() // to the main thread, where init runs
 	}
 }
@@ -176,7 +178,7 @@ func roleStranger(args []string) error {
 	fmt.Printf("%s|%s|%s|%d|%d|%d\n", strings.Join(p.Denied, ","), p.Exe, p.Comm, p.OpenFiles, p.NoFileSoft, p.NetNS)
 	err = f.Descriptors(pid, func(int, Kind, uint64) {})
 	fmt.Printf("%t %v\n", errors.Is(err, fs.ErrPermission), err)
-	return ready()
+	return testbed.Hold()
 }
 
 // ownProc mounts the proc filesystem of this pid namespace, for this mount
@@ -243,8 +245,7 @@ func roleReusedPIDs([]string) error {
 }
 
 func sleeper() (*exec.Cmd, error) {
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), roleVar+"=wait")
+	cmd := testbed.Command("wait")
 	if _, err := cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -278,9 +279,8 @@ func roleHidden([]string) error {
 		return err
 	}
 	// Process 1 sees itself, so somebody else has to look.
-	look := exec.Command("/proc/self/exe")
-	look.Env = append(os.Environ(), roleVar+"=hiddenlook")
-	look.Stdout, look.Stderr = os.Stdout, os.Stderr
+	look := testbed.Command("hiddenlook")
+	look.Stdout = os.Stdout
 	return look.Run()
 }
 

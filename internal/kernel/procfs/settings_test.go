@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -16,51 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closewait/closewait/internal/privilege"
+	"github.com/closewait/closewait/internal/testbed"
 )
-
-// inNewNetNS runs do on a thread in a network namespace of its own, loopback
-// up. The thread ends with it, and the namespace with the thread.
-func inNewNetNS(t *testing.T, do func() error) {
-	t.Helper()
-	if err := isolated(do); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func isolated(do func() error) error {
-	told := make(chan error, 1)
-	go func() {
-		defer close(told)      // also when do ends the goroutine (t.Fatal)
-		runtime.LockOSThread() // never unlocked: the thread is not fit for anything else
-		if unix.Gettid() == os.Getpid() {
-			// The main thread never ends, and stands for the whole process in
-			// /proc/self. Locked here, it can't be the one of the next goroutine.
-			defer runtime.UnlockOSThread()
-			told <- isolated(do)
-			return
-		}
-		if err := errors.Join(unix.Unshare(unix.CLONE_NEWNET), loopbackUp()); err != nil {
-			told <- err
-			return
-		}
-		told <- do()
-	}()
-	return <-told
-}
-
-func loopbackUp() error {
-	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = unix.Close(s) }()
-	ifreq, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	ifreq.SetUint16(unix.IFF_UP)
-	return unix.IoctlIfreq(s, unix.SIOCSIFFLAGS, ifreq)
-}
 
 func TestSysctlsAreTheThreadsNamespaces(t *testing.T) {
 	privilege.Need(t, "settings of another network namespace")
@@ -71,7 +27,7 @@ func TestSysctlsAreTheThreadsNamespaces(t *testing.T) {
 	if outside.FinTimeout == 0 || outside.KeepaliveTime == 0 || outside.Retries2 == 0 || outside.LocalPorts[1] <= outside.LocalPorts[0] {
 		t.Errorf("outside: %+v", outside)
 	}
-	inNewNetNS(t, func() error {
+	testbed.Unshare(t, func() error {
 		for name, value := range map[string]string{
 			"tcp_fin_timeout": "7", "tcp_keepalive_time": "71", "tcp_keepalive_intvl": "13", "tcp_keepalive_probes": "3",
 			"tcp_retries2": "5", "tcp_orphan_retries": "2", "tcp_max_tw_buckets": "77", "ip_local_port_range": "20000 20100",
@@ -140,7 +96,7 @@ func TestMultipathIsASetting(t *testing.T) {
 
 func TestCountersAreTheThreadsNamespaces(t *testing.T) {
 	privilege.Need(t, "socket counts of another network namespace")
-	inNewNetNS(t, func() error {
+	testbed.Unshare(t, func() error {
 		if c, err := (FS{}).Counters(); err != nil || c.InUse != 0 || c.TimeWait != 0 {
 			t.Errorf("an empty namespace: %+v, %v", c, err)
 		}
@@ -149,7 +105,7 @@ func TestCountersAreTheThreadsNamespaces(t *testing.T) {
 				return err
 			}
 		}
-		until(t, "one TIME_WAIT of each family", func() bool {
+		testbed.Await(t, "one TIME_WAIT of each family", func() bool {
 			c, err := FS{}.Counters()
 			if err != nil {
 				t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closewait/closewait/internal/privilege"
+	"github.com/closewait/closewait/internal/testbed"
 )
 
 // heard collects events, for as long as the test lasts.
@@ -206,7 +208,7 @@ func TestAProcessThatDiesIsNoClose(t *testing.T) {
 	h := hear(t, s, EventOptions{})
 	l, at := listen(t, 0)
 	for _, kill := range []bool{false, true} {
-		child := startChild(t, fmt.Sprintf("connect %d", at.Port))
+		child := testbed.Start(t, "connect", strconv.Itoa(at.Port)).Ready()
 		peer := accept(t, l)
 		from, err := unix.Getpeername(fd(peer))
 		must(t, err)
@@ -214,12 +216,16 @@ func TestAProcessThatDiesIsNoClose(t *testing.T) {
 		theirs := func(e *Event) bool { return e.Local.Port() == port && e.Remote.Port() == uint16(at.Port) }
 		must(t, peer.Close())
 		fin := h.one(t, KindHalfClosed, theirs)
-		if fin.OpenerPID != int32(child.Process.Pid) || !fin.Outbound || fin.PID != 0 {
+		if fin.OpenerPID != int32(child.PID()) || !fin.Outbound || fin.PID != 0 {
 			t.Errorf("FIN: %+v", fin)
 		}
-		child.end(t, kill)
+		if kill {
+			child.Kill()
+		} else {
+			child.Leave()
+		}
 		e := h.one(t, KindEnded, theirs)
-		if e.End != EndExited || e.Held || e.PID != int32(child.Process.Pid) || e.Comm == "" {
+		if e.End != EndExited || e.Held || e.PID != int32(child.PID()) || e.Comm == "" {
 			t.Errorf("killed %v: %+v", kill, e)
 		}
 	}

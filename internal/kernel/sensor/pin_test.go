@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closewait/closewait/internal/privilege"
+	"github.com/closewait/closewait/internal/testbed"
 )
 
 // place is a folder for a pinned sensor of the test's own.
@@ -127,11 +128,11 @@ func TestAnOwnSensorLeavesNoTrace(t *testing.T) {
 func TestAKilledProcessLeavesNoSensor(t *testing.T) {
 	privilege.Need(t, "the sensor on the running kernel")
 	before := traces(t)
-	c := startChild(t, "own")
+	c := testbed.Start(t, "own").Ready()
 	if traces(t) == before {
 		t.Error("a running sensor is not seen: this test proves nothing")
 	}
-	c.end(t, true)
+	c.Kill()
 	gone(t, before)
 }
 
@@ -235,21 +236,21 @@ func TestAReaderThatWasKilledGivesItsPlaceBack(t *testing.T) {
 	must(t, Start(dir))
 	s := open(t, dir)
 	before := traces(t)
-	var children []*child
+	var children []*testbed.Child
 	for range Places {
-		children = append(children, startChild(t, "read "+dir))
+		children = append(children, testbed.Start(t, "read", dir).Ready())
 	}
 	if err := s.Events(t.Context(), EventOptions{}, func(*Event) error { return nil }); !errors.Is(err, ErrPlaces) {
 		t.Errorf("one reader too many: %v", err)
 	}
-	children[1].end(t, true)
+	children[1].Kill()
 	h := hear(t, s, EventOptions{})
 	client, peer := pair(t)
 	finish(t, client, peer, false)
 	id := cookie(t, client)
 	h.one(t, KindHalfClosed, of(id))
 	for _, c := range children {
-		c.end(t, true)
+		c.Kill()
 	}
 	gone(t, before)
 	// The dead readers' wishes stand, but there is nobody to send to: nothing is lost.

@@ -3,7 +3,6 @@
 package sensor
 
 import (
-	"bufio"
 	"errors"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closewait/closewait/internal/privilege"
+	"github.com/closewait/closewait/internal/testbed"
 )
 
 // functions names a stack of this process.
@@ -198,18 +198,8 @@ func TestTheCallerOfAWrapperWithoutAFrame(t *testing.T) {
 // runProgram starts it and returns where opens() is in its memory.
 func runProgram(t *testing.T, binary string, port int) (from, to uint64, pid int32) {
 	t.Helper()
-	cmd := exec.Command(binary, strconv.Itoa(port))
-	in, err := cmd.StdinPipe()
-	must(t, err)
-	out, err := cmd.StdoutPipe()
-	must(t, err)
-	must(t, cmd.Start())
-	t.Cleanup(func() {
-		in.Close()
-		cmd.Wait()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	must(t, err)
+	program := testbed.Run(t, exec.Command(binary, strconv.Itoa(port)))
+	line := program.Line()
 	words := strings.Fields(line)
 	if len(words) != 2 {
 		t.Fatalf("it said %q", line)
@@ -218,7 +208,7 @@ func runProgram(t *testing.T, binary string, port int) (from, to uint64, pid int
 	if to < from {
 		from, to = to, from+4096
 	}
-	return from, to, int32(cmd.Process.Pid)
+	return from, to, int32(program.PID())
 }
 
 func hexadecimal(t *testing.T, text string) uint64 {

@@ -3,7 +3,6 @@
 package sensor
 
 import (
-	"bufio"
 	"debug/elf"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closewait/closewait/internal/privilege"
+	"github.com/closewait/closewait/internal/testbed"
 )
 
 // threaded is C whose second thread reads the end of a connection by the call named
@@ -81,24 +81,14 @@ func TestEveryCallerOfAThreadedProgramsRead(t *testing.T) {
 	l, at := listen(t, 0)
 	for _, call := range []string{"recv", "recvfrom", "recvmsg", "read", "readv", "splice"} {
 		t.Run(call, func(t *testing.T) {
-			cmd := exec.Command(binary, strconv.Itoa(at.Port), call)
-			in, err := cmd.StdinPipe()
-			must(t, err)
-			out, err := cmd.StdoutPipe()
-			must(t, err)
-			must(t, cmd.Start())
-			t.Cleanup(func() {
-				in.Close()
-				if err := cmd.Wait(); err != nil {
-					t.Error(err)
-				}
-			})
+			program := testbed.Run(t, exec.Command(binary, strconv.Itoa(at.Port), call))
+			t.Cleanup(program.Leave)
 			peer := accept(t, l)
 			name, err := unix.Getpeername(fd(peer))
 			must(t, err)
 			must(t, peer.Close())
-			if line, err := bufio.NewReader(out).ReadString('\n'); line != "read\n" {
-				t.Fatalf("it said %q: %v", line, err)
+			if line := program.Line(); line != "read" {
+				t.Fatalf("it said %q", line)
 			}
 			var id uint32
 			must(t, s.History(func(r *Record) error {

@@ -9,13 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/closewait/closewait/internal/privilege"
+	"github.com/closewait/closewait/internal/testbed"
 
 	"golang.org/x/sys/unix"
 
@@ -270,51 +270,18 @@ func TestDialOtherNamespace(t *testing.T) {
 // strangeNamespace makes a network namespace with one listener in it.
 func strangeNamespace(t *testing.T) (ns *os.File, listener int) {
 	t.Helper()
-	type made struct {
-		ns  *os.File
-		fd  int
-		err error
-	}
-	ready := make(chan made, 1)
-	stray := func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with its namespace
-		var m made
-		if m.err = unix.Unshare(unix.CLONE_NEWNET); m.err == nil {
-			m.ns, m.err = os.Open("/proc/thread-self/ns/net")
+	testbed.Unshare(t, func() (err error) {
+		if ns, err = os.Open("/proc/thread-self/ns/net"); err != nil {
+			return err
 		}
-		if m.err == nil {
-			m.fd, m.err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		t.Cleanup(func() { _ = ns.Close() })
+		if listener, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
+			return err
 		}
-		if m.err == nil {
-			m.err = unix.Listen(m.fd, 5)
-		}
-		ready <- m
-	}
-	go func() {
-		runtime.LockOSThread()
-		if unix.Gettid() != unix.Getpid() {
-			stray()
-			return
-		}
-		// The main thread can not be ended: hold it while another one strays.
-		defer runtime.UnlockOSThread()
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			stray()
-		}()
-		<-ended
-	}()
-	m := <-ready
-	if errors.Is(m.err, os.ErrPermission) {
-		privilege.Refused(t, "dumps of other namespaces", m.err)
-	}
-	must(t, "make a namespace", m.err)
-	t.Cleanup(func() {
-		_ = unix.Close(m.fd)
-		_ = m.ns.Close()
+		t.Cleanup(func() { _ = unix.Close(listener) })
+		return unix.Listen(listener, 5)
 	})
-	return m.ns, m.fd
+	return ns, listener
 }
 
 func TestDialNoNamespace(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/closewait/closewait/internal/testbed"
 	"github.com/closewait/closewait/tcp"
 )
 
@@ -94,30 +95,18 @@ func (v variant) pair(t testing.TB) (client, server int) {
 	return client, accept(t, l)
 }
 
-func addrPort(t testing.TB, sa unix.Sockaddr) netip.AddrPort {
-	t.Helper()
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port))
-	}
-	t.Fatalf("unexpected address %#v", sa)
-	return netip.AddrPort{}
-}
-
 func local(t testing.TB, fd int) netip.AddrPort {
 	t.Helper()
 	sa, err := unix.Getsockname(fd)
 	must(t, "getsockname", err)
-	return addrPort(t, sa)
+	return testbed.AddrPort(sa)
 }
 
 func remote(t testing.TB, fd int) netip.AddrPort {
 	t.Helper()
 	sa, err := unix.Getpeername(fd)
 	must(t, "getpeername", err)
-	return addrPort(t, sa)
+	return testbed.AddrPort(sa)
 }
 
 func flow(t testing.TB, fd int) tcp.Flow {

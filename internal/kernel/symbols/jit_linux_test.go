@@ -136,9 +136,9 @@ func TestJavaFunctions(t *testing.T) {
 	pid := cmd.Process.Pid
 	t.Cleanup(func() { os.Remove(fmt.Sprintf("/tmp/perf-%d.map", pid)) })
 	r := record(t, pid)
-	fmt.Fprintln(s.in, "go")
+	s.Tell("go")
 	opened, read := r.next(connecting), r.next(zeroRead)
-	s.wait(t, "done")
+	s.wait("done")
 	if out, err := exec.Command(jcmd, fmt.Sprint(pid), "Compiler.perfmap").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

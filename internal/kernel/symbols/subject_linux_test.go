@@ -1,7 +1,6 @@
 package symbols
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -10,17 +9,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/closewait/closewait/internal/testbed"
 )
 
 // subject is a program whose stacks are recorded. It prints "ready", waits for
 // a line, connects to the port of its last argument, reads up to the zero, prints
 // "done" and waits for its input to end.
-type subject struct {
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	out *bufio.Reader
-}
+type subject struct{ *testbed.Child }
 
 // peer answers each connection with a FIN at once, and never with a RST.
 func peer(t *testing.T) (port string) {
@@ -48,53 +44,20 @@ func peer(t *testing.T) (port string) {
 	return port
 }
 
-func start(t *testing.T, cmd *exec.Cmd) *subject {
+func start(t *testing.T, cmd *exec.Cmd) subject {
 	t.Helper()
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
 	cmd.Stderr = os.Stderr
 	if cmd.Dir == "" {
 		cmd.Dir = t.TempDir() // Node leaves a log there
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	s := &subject{cmd, in, bufio.NewReader(out)}
-	t.Cleanup(func() {
-		in.Close()
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	s.wait(t, "ready")
+	s := subject{testbed.Run(t, cmd)}
+	s.wait("ready")
 	return s
 }
 
-// wait reads what the subject prints up to a word of its own line.
-func (s *subject) wait(t *testing.T, word string) {
-	t.Helper()
-	done := make(chan error, 1)
-	go func() {
-		for {
-			line, err := s.out.ReadString('\n')
-			if err != nil || strings.TrimSpace(line) == word {
-				done <- err
-				return
-			}
-		}
-	}()
-	select {
-	case err := <-done:
-		if err != nil {
-			t.Fatalf("waiting for %q of %v: %v", word, s.cmd.Args, err)
-		}
-	case <-time.After(60 * time.Second):
-		t.Fatalf("%v did not print %q", s.cmd.Args, word)
+// wait reads what the subject prints up to a word on a line of its own.
+func (s subject) wait(word string) {
+	for strings.TrimSpace(s.Line()) != word {
 	}
 }
 
@@ -103,9 +66,9 @@ func play(t *testing.T, cmd *exec.Cmd) (opened, read sample) {
 	t.Helper()
 	s := start(t, cmd)
 	r := record(t, cmd.Process.Pid)
-	fmt.Fprintln(s.in, "go")
+	s.Tell("go")
 	opened, read = r.next(connecting), r.next(zeroRead)
-	s.wait(t, "done")
+	s.wait("done")
 	return opened, read
 }
 

@@ -9,59 +9,23 @@ import (
 	"github.com/closewait/closewait/internal/report"
 )
 
-// tone is the weight and colour of some text. The sixteen basic colours only:
-// they follow the user's own theme, light or dark.
-type tone uint8
+// The tones are those of a report.
+type tone = report.Tone
 
 const (
-	plain tone = iota
-	strong
-	faint
-	bad
-	warn
-	note
-	good
-	chosen // the line that the cursor is on
+	plain, strong, faint  = report.Plain, report.Strong, report.Faint
+	bad, warn, note, good = report.Bad, report.Warn, report.Note, report.Good
+	chosen                = report.Chosen
 )
 
 type painter struct{ color bool }
 
 func (p painter) paint(t tone, text string) string {
-	if !p.color || t == plain || text == "" {
-		return text
-	}
-	var s ansi.Style
-	switch t {
-	case strong:
-		s = ansi.NewStyle().Bold()
-	case faint:
-		s = ansi.NewStyle().Faint()
-	case bad:
-		s = ansi.NewStyle().Bold().ForegroundColor(ansi.Red)
-	case warn:
-		s = ansi.NewStyle().Bold().ForegroundColor(ansi.Yellow)
-	case note:
-		s = ansi.NewStyle().ForegroundColor(ansi.Cyan)
-	case good:
-		s = ansi.NewStyle().ForegroundColor(ansi.Green)
-	case chosen:
-		s = ansi.NewStyle().Reverse(true)
-	}
-	return s.Styled(text)
+	return report.Style{Color: p.color}.Paint(t, text)
 }
 
 // severityTone is the tone of a finding's mark.
-func severityTone(f *diagnose.Finding) tone {
-	switch {
-	case !f.Stuck:
-		return good
-	case f.Severity == diagnose.Critical:
-		return bad
-	case f.Severity == diagnose.Warning:
-		return warn
-	}
-	return note
-}
+func severityTone(f *diagnose.Finding) tone { return report.SeverityTone(f) }
 
 // fit cuts or fills safe text to exactly n columns.
 func fit(s string, n int) string {
