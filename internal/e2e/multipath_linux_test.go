@@ -140,7 +140,7 @@ func (m *meeting) neverConnected() map[string]*socket {
 	m.t.Helper()
 	fresh, refused, later, bound := m.open(unix.IPPROTO_MPTCP), m.open(unix.IPPROTO_MPTCP), m.open(unix.IPPROTO_MPTCP), m.open(unix.IPPROTO_MPTCP)
 	nobody := testbed.Sockaddr(netip.AddrPortFrom(m.ip, 9))
-	if err := testbed.Uninterrupted(func() error { return unix.Connect(refused.fd, nobody) }); err != unix.ECONNREFUSED {
+	if err := testbed.Uninterrupted(func() error { return unix.Connect(refused.fd, nobody) }); !errors.Is(err, unix.ECONNREFUSED) {
 		m.t.Fatal(err)
 	}
 	if err := errors.Join(unix.SetNonblock(later.fd, true), unix.Bind(bound.fd, testbed.Sockaddr(netip.AddrPortFrom(m.ip, 0)))); err != nil {
