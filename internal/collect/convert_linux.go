@@ -26,8 +26,9 @@ func (s *survey) fromRecord(r *bpfiter.Record) observe.Socket {
 		out.RecvQ, out.SendQ, out.Shutdown = 0, 0, 0
 		out.Died = died(r)
 	}
-	if !r.HasTCP {
-		return out
+	out.Connected = out.MPTCP && r.State == tcp.Closed // else it is not told of
+	if told := r.HasTCP || out.Connected && r.HasTimes; !told {
+		return out // of a live MPTCP connection sock_diag tells
 	}
 	out.Info = s.infos.put(observe.Info{
 		LastDataSent: observe.Millis(r.LastDataSent), LastDataRecv: observe.Millis(r.LastDataRecv), LastAckRecv: observe.Millis(r.LastAckRecv),
@@ -79,10 +80,14 @@ func (s *survey) fromRow(ns uint64, r *sockdiag.Row) observe.Socket {
 		NetNS: ns, Inode: uint64(r.Inode), Cookie: r.Cookie, State: r.State, MPTCP: r.MPTCP,
 		Local: r.Local, Remote: r.Remote, UID: r.UID, RecvQ: r.RQueue, SendQ: r.WQueue,
 		Timer:    observe.Timer{Kind: observe.TimerKind(r.Timer), Expires: observe.Millis(r.Expires), Retries: r.Retrans},
-		Shutdown: observe.Shutdown(r.Shutdown & 3),
+		Shutdown: observe.Shutdown(r.Shutdown & 3), Fallback: r.Info.Fallback,
 	}
 	if r.Timer == 0 {
 		out.Timer = observe.Timer{}
+	}
+	if r.State == tcp.Closed { // as for fromRecord
+		out.RecvQ, out.SendQ, out.Shutdown = 0, 0, 0
+		out.Connected = r.Info.Connected
 	}
 	if r.State == tcp.Listen {
 		out.Remote = observe.Socket{}.Remote
@@ -105,12 +110,15 @@ func (s *survey) fromCopy(c *pidfd.Socket) observe.Socket {
 	out := observe.Socket{
 		NetNS: c.NetNS, Inode: c.Inode, Cookie: c.Cookie, State: i.State, UID: c.UID,
 		Local: c.Local, Remote: c.Remote,
-		Info: s.infos.put(observe.Info{
+		MPTCP: c.Protocol == unix.IPPROTO_MPTCP, Connected: c.Ended,
+	}
+	if i.HasTimes {
+		out.Info = s.infos.put(observe.Info{
 			LastDataSent: observe.Millis(i.LastDataSent), LastDataRecv: observe.Millis(i.LastDataRecv), LastAckRecv: observe.Millis(i.LastAckRecv),
 			BytesReceived: i.BytesReceived, BytesSent: i.BytesSent, BytesAcked: i.BytesAcked,
 			SegsIn: i.SegsIn, DataSegsIn: i.DataSegsIn, DataSegsOut: i.DataSegsOut,
 			RTO: observe.Millis(i.RTO / 1000), Backoff: i.Backoff,
-		}),
+		})
 	}
 	return out
 }

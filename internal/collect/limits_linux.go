@@ -20,8 +20,11 @@ type limits struct {
 	// whose dead descriptors could not be told, undescribed those whose files were
 	// partly closed; lost counts sockets whose holder ended or changed.
 	unlisted, unprobed []int
-	undescribed        []int
-	lost               int
+	// untold are processes with MPTCP descriptors of which the kernel does not say
+	// whether they are fresh or dead.
+	untold      []int
+	undescribed []int
+	lost        int
 }
 
 func (l *limits) add(code observe.LimitCode, ns uint64, text string) {
@@ -46,6 +49,10 @@ func (l *limits) all(note string) []observe.Limit {
 	if len(l.unprobed) > 0 {
 		out = append(out, observe.Limit{Code: observe.LimitMasked, PIDs: first(l.unprobed), Text: fmt.Sprintf(
 			"masked leaks (dead descriptors) of %s could not be looked for; %s", processes(l.unprobed), wayIn())})
+	}
+	if len(l.untold) > 0 {
+		out = append(out, observe.Limit{Code: observe.LimitMasked, PIDs: first(l.untold), Text: fmt.Sprintf(
+			"whether MPTCP descriptors of %s are dead or were never connected can't be told before Linux 5.16, but by the BPF reader", processes(l.untold))})
 	}
 	if l.lost > 0 {
 		out = append(out, observe.Limit{Code: observe.LimitProcess, Text: fmt.Sprintf(

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 
 	"github.com/closewait/closewait/internal/kernel/pidfd"
 	"github.com/closewait/closewait/internal/kernel/procfs"
@@ -182,6 +183,9 @@ func (r *procReader) ask(s *survey, process *pidfd.Handle, d descriptor, inodes 
 	}
 	if c.NetNS == 0 { // not told without CAP_NET_ADMIN: nearly always where its process lives
 		c.NetNS = s.homeOf(d.pid)
+	}
+	if c.Untold && !slices.Contains(s.limits.untold, d.pid) {
+		s.limits.untold = append(s.limits.untold, d.pid)
 	}
 	socket := s.fromCopy(&c)
 	if socket.Dead() {

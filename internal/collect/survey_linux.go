@@ -151,16 +151,20 @@ func (s *survey) tallyOf(ns uint64) *bpfiter.Tally {
 	return t
 }
 
-// ends names a connection, or with its inode a listener.
+// ends names a connection, or with its inode a listener or a dead descriptor,
+// whose addresses may be another's by now.
 type ends struct {
-	ns, listener  uint64
+	ns, inode     uint64
 	local, remote netip.AddrPort
 }
 
 func endsOf(x *observe.Socket) ends {
 	e := ends{ns: x.NetNS, local: x.Local, remote: x.Remote}
+	if x.State == tcp.Closed { // only some readers know its remote address
+		return ends{ns: x.NetNS, inode: x.Inode}
+	}
 	if x.State == tcp.Listen {
-		e.listener = x.Inode
+		e.inode = x.Inode
 	}
 	return e
 }
@@ -175,7 +179,9 @@ func (s *survey) addMultipath(socket *observe.Socket) int32 {
 		s.multipath[key] = int32(len(s.sockets))
 		return s.append(socket)
 	}
-	switch old := &s.sockets[i]; {
+	old := &s.sockets[i]
+	old.Fallback = old.Fallback || socket.Fallback
+	switch {
 	case old.Inode == 0 && socket.Inode != 0:
 		s.replace(old, socket)
 	case old.Info == nil:

@@ -53,14 +53,26 @@ func (s *survey) forget(mark int) {
 
 // dumpMultipath adds the half-closed MPTCP connections and their listeners: the
 // subflows stay ESTABLISHED in a TCP dump (kernel-facts). A kernel without MPTCP
-// has none.
+// has none. A dead one is listed too until its token is given back: after an
+// orderly end, or where it went on as plain TCP, but not after the peer's reset.
 func (s *survey) dumpMultipath(ctx context.Context, conn *sockdiag.Conn, sp *space) error {
-	q := sockdiag.Query{Protocol: sockdiag.MPTCP, States: halfClosed | sockdiag.States(tcp.Listen), Info: true}
-	err := s.dump(ctx, conn, sp, q, func(*sockdiag.Row) bool { return true })
+	q := sockdiag.Query{Protocol: sockdiag.MPTCP, States: halfClosed | sockdiag.States(tcp.Listen, tcp.Closed), Info: true}
+	err := s.dump(ctx, conn, sp, q, func(row *sockdiag.Row) bool {
+		return row.State != tcp.Closed || row.Inode != 0 && row.Info.Connected
+	})
 	if errors.Is(err, errors.ErrUnsupported) {
+		s.missMultipath(sp)
 		return nil
 	}
 	return err
+}
+
+// missMultipath says so where there may be MPTCP sockets that no dump shows.
+func (s *survey) missMultipath(sp *space) {
+	if s.fs.Multipath() {
+		s.limits.add(observe.LimitMasked, sp.seen.ID, fmt.Sprintf(
+			"the MPTCP sockets of network namespace %s can't be listed: half-closed ones may be missing, and dead ones; modprobe mptcp_diag", sp.label()))
+	}
 }
 
 // confirmOwnerless looks a second time for the holders of sockets, given by their

@@ -57,10 +57,10 @@ func endingOf(v *view, s *observe.Socket, d verdict) ending {
 	switch {
 	case d.cause == Masked:
 		return ending{kind: Never, rule: ruleDescriptor}
-	case s.MPTCP:
-		return ending{kind: Never, rule: ruleUnseen, likely: true}
 	case d.cause == HalfCloseInUse && s.State != tcp.FinWait2: // whatever timer runs: it is made to by the traffic
 		return ending{kind: Never, rule: ruleInUse}
+	case s.MPTCP:
+		return multipathEnding(v, s, d)
 	}
 	switch s.State {
 	case tcp.FinWait2:

@@ -86,7 +86,6 @@ func TestOutlookWithoutATimer(t *testing.T) {
 		{"masked: only a close frees the descriptor (C8)", []edit{dead}, Never, 0, Certain},
 		{"masked, whatever timer the copy showed", []edit{dead, timer(keepalive, 5, 0)}, Never, 0, Certain},
 		{"shutdown(SHUT_WR) without close: no timer at all", []edit{state(tcp.FinWait2), carried(0, 1)}, Never, 0, Certain},
-		{"MPTCP: its timers are not shown", []edit{multipath, timer(keepalive, 5, 0)}, Never, 0, Likely},
 		{"ownerless", []edit{noHolder}, Never, 0, Certain},
 		{"data unacknowledged: its timer is just firing", []edit{sendQ(9), rto(0.204, 0)}, By, 928.488, Likely},
 		{"keepalive on: its timer is just firing", []edit{recvQ(1), options(observe.Options{KeepAlive: true})}, By, 9 * 75, Likely},

@@ -176,6 +176,9 @@ func useFacts(v *view, g *group, add addFact) {
 
 // timerFact counts which timers run.
 func timerFact(v *view, g *group) string {
+	if g.key.mptcp { // a close timer shows as keepalive, and those of the subflows not at all
+		return ""
+	}
 	counts := map[observe.TimerKind]int{}
 	for i := range g.members {
 		s, _ := g.at(v, i)

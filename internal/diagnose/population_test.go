@@ -153,6 +153,13 @@ func noInfo(s *observe.Socket)    { s.Info = nil }
 func noCookie(s *observe.Socket)  { s.Cookie = 0 }
 func multipath(s *observe.Socket) { s.MPTCP = true }
 
+// deadMultipath keeps no segment count: its subflow forgot it.
+func deadMultipath(s *observe.Socket) {
+	s.MPTCP, s.Connected, s.State, s.Info.SegsIn = true, true, tcp.Closed, 0
+}
+
+func fallback(s *observe.Socket) { s.MPTCP, s.Fallback = true, true }
+
 func local(addr string) edit {
 	return func(s *observe.Socket) { s.Local = netip.MustParseAddrPort(addr) }
 }

@@ -159,6 +159,8 @@ func sameAddresses(a, b *observe.Socket) bool {
 // cookie is preferred because it is never used again.
 func keyOf(s *observe.Socket) (sockKey, bool) {
 	switch {
+	case s.MPTCP && s.Inode != 0: // it has the cookie of the listener that accepted it
+		return sockKey{s.NetNS, s.Inode, false}, true
 	case s.Cookie != 0:
 		return sockKey{s.NetNS, s.Cookie, true}, true
 	case s.Inode != 0:

@@ -32,21 +32,31 @@ func listen(t testing.TB, s *space, ip string, backlog int) *socket {
 
 func open(t testing.TB, s *space, ipv4 bool) *socket {
 	t.Helper()
+	x, err := openAs(t, s, ipv4, unix.IPPROTO_TCP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// openAs is open for a protocol that the kernel may not have.
+func openAs(t testing.TB, s *space, ipv4 bool, protocol int) (*socket, error) {
+	t.Helper()
 	family := unix.AF_INET6
 	if ipv4 {
 		family = unix.AF_INET
 	}
 	x := &socket{t: t}
 	err := s.do(func() (err error) {
-		x.fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		x.fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, protocol)
 		return err
 	})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	t.Cleanup(x.forget)
 	x.patience()
-	return x
+	return x, nil
 }
 
 // patience bounds each later call.

@@ -20,6 +20,11 @@ type Socket struct {
 	State  tcp.State `json:"state"`
 	// MPTCP marks a multipath connection, whose queues are not shown.
 	MPTCP bool `json:"mptcp,omitempty"`
+	// Connected says of an MPTCP socket that it had a connection once, which its
+	// segments, those of its subflows, do not tell when it is dead.
+	Connected bool `json:"connected,omitempty"`
+	// Fallback marks an MPTCP connection that went on as plain TCP.
+	Fallback bool `json:"fallback,omitempty"`
 	// Local and Remote are as the kernel has them: IPv4-mapped addresses are kept.
 	// Remote is unset for LISTEN, and for a dead descriptor that only procfs saw.
 	Local  netip.AddrPort `json:"local"`
@@ -127,8 +132,12 @@ type Options struct {
 // Dead reports whether s is a descriptor whose connection is gone: it was
 // connected once, and the kernel lists it no more. A connection has received at
 // least the peer's FIN, or had its own SYN acknowledged; a fresh socket and one
-// whose connect was refused have neither.
+// whose connect was refused have neither. An MPTCP connection's subflows forget
+// all that when they end, so its reader tells.
 func (s *Socket) Dead() bool {
+	if s.MPTCP {
+		return s.State == tcp.Closed && s.Connected
+	}
 	return s.State == tcp.Closed && s.Info != nil && s.Info.SegsIn > 0 &&
 		(s.Info.BytesReceived > 0 || s.Info.BytesAcked > 0)
 }

@@ -45,6 +45,58 @@ func TestMPTCPShowsTheConnectionAndNotItsSubflows(t *testing.T) {
 	}
 }
 
+// A reset leaves nothing of the subflow's counts, and what MPTCP itself knows.
+func TestDeadMPTCPDescriptor(t *testing.T) {
+	needMPTCP(t)
+	r := open(t, Options{})
+	ns := newNamespace(t)
+	for _, f := range families {
+		p := connect(t, ns, f, unix.IPPROTO_MPTCP)
+		p.send(p.client, 1)
+		before := ours(t, open(t, Options{Window: 1 << 40}), p.client)
+		await(t, "a byte to come", func() bool {
+			n, err := unix.IoctlGetInt(p.peer, unix.TIOCINQ)
+			return err == nil && n == 1
+		})
+		p.close(&p.peer) // with data unread
+		await(t, "the reset", func() bool { return owned(t, r, unix.Getpid())[p.client].State == tcp.Closed })
+		rec := ours(t, r, p.client)
+		if rec.Local != before.Local || rec.Remote != before.Remote || rec.Inode != before.Inode || rec.Cookie != before.Cookie || rec.NetNS != ns.id(t) {
+			t.Errorf("%s: the dead descriptor is %+v, alive it was %+v", f.name, rec, before)
+		}
+		if rec.Protocol != ProtocolMPTCP || rec.HasTCP || !rec.HasTimes || rec.BytesSent != 1 || rec.BytesReceived != 0 || rec.Err == 0 {
+			t.Errorf("%s: record is %+v", f.name, rec)
+		}
+	}
+}
+
+func TestMPTCPNeverConnectedIsNotDead(t *testing.T) {
+	needMPTCP(t)
+	r := open(t, Options{})
+	var fresh, refused int
+	newNamespace(t).do(t, func() (err error) {
+		for _, fd := range []*int{&fresh, &refused} {
+			if *fd, err = unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.IPPROTO_MPTCP); err != nil {
+				return err
+			}
+		}
+		if err := unix.Connect(refused, &unix.SockaddrInet6{Port: 9, Addr: [16]byte{15: 1}}); err != unix.EINPROGRESS {
+			return err
+		}
+		return nil
+	})
+	for _, fd := range []int{fresh, refused} {
+		t.Cleanup(func() { _ = unix.Close(fd) })
+	}
+	awaitState(t, refused, uint8(tcp.Closed)) // its subflow's
+	found := owned(t, r, unix.Getpid())
+	for what, fd := range map[string]int{"fresh": fresh, "refused": refused} {
+		if rec, ok := found[fd]; ok {
+			t.Errorf("%s: a record %+v", what, rec)
+		}
+	}
+}
+
 func TestMPTCPWindow(t *testing.T) {
 	needMPTCP(t)
 	r := open(t, Options{Window: time.Hour})

@@ -63,6 +63,8 @@ type Record struct {
 	KeepAlive bool
 	// Subflow marks a TCP socket that belongs to an MPTCP connection.
 	Subflow bool
+	// HasTimes says that the three times of an MPTCP connection are known.
+	HasTimes bool
 
 	// HasTCP says that the fields below come from a struct tcp_sock. For MPTCP
 	// only the byte counts and the three times are set (Linux 6.5 and 6.10), for
@@ -98,6 +100,7 @@ const (
 	flagKeepAlive = 1
 	flagTCP       = 2
 	flagSubflow   = 4
+	flagTimes     = 8
 )
 
 const (
@@ -158,6 +161,7 @@ func decodeHeader(b []byte, r *Record) {
 	r.KeepAlive = b[1]&flagKeepAlive != 0
 	r.HasTCP = b[1]&flagTCP != 0
 	r.Subflow = b[1]&flagSubflow != 0
+	r.HasTimes = b[1]&flagTimes != 0
 	r.State = tcp.State(b[4])
 	r.Protocol = binary.LittleEndian.Uint16(b[6:])
 	r.PID = int32(binary.LittleEndian.Uint32(b[8:]))

@@ -37,13 +37,13 @@ func TestAddressesAndFlags(t *testing.T) {
 	copy(six[56:], netip.MustParseAddr("2001:db8::2").AsSlice())
 	binary.BigEndian.PutUint16(six[72:], 80)
 	binary.BigEndian.PutUint16(six[74:], 5000)
-	six[1] = flagKeepAlive | flagSubflow
+	six[1] = flagKeepAlive | flagSubflow | flagTimes
 	six[4] = byte(tcp.CloseWait)
 	r := decoded(t, six)
 	if r.Local != netip.MustParseAddrPort("[::ffff:192.0.2.1]:80") || r.Remote != netip.MustParseAddrPort("[2001:db8::2]:5000") {
 		t.Errorf("addresses are %v and %v", r.Local, r.Remote)
 	}
-	if !r.KeepAlive || !r.Subflow || r.HasTCP || r.State != tcp.CloseWait {
+	if !r.KeepAlive || !r.Subflow || !r.HasTimes || r.HasTCP || r.State != tcp.CloseWait {
 		t.Errorf("decoded %+v", r)
 	}
 	six[4] = byte(tcp.Listen)

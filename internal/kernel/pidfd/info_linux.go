@@ -11,6 +11,9 @@ import (
 type Info struct {
 	State   tcp.State
 	Backoff uint8
+	// HasTimes says that the three times were told: always for TCP, since Linux
+	// 6.10 for an MPTCP socket that has ended.
+	HasTimes bool
 	// RTO is the present retransmission timeout in microseconds.
 	RTO uint32
 	// Milliseconds since the last data segment sent and received, and the last
@@ -47,6 +50,7 @@ func parseInfo(b []byte) Info {
 	return Info{
 		State:         tcp.State(u8(0)),
 		Backoff:       u8(4),
+		HasTimes:      len(b) >= 60,
 		RTO:           u32(8),
 		LastDataSent:  u32(44),
 		LastDataRecv:  u32(52),

@@ -10,8 +10,16 @@ import (
 // Socket is what the kernel says of a TCP socket.
 type Socket struct {
 	// Protocol is unix.IPPROTO_TCP, or unix.IPPROTO_MPTCP for a multipath one,
-	// whose Info is its first subflow's.
+	// whose Info is its first subflow's; empty if it has no connection yet, and its
+	// own if it has Ended.
 	Protocol int
+	// Ended says of an MPTCP socket that it had a connection, which is gone. It is
+	// false too for one that ended in order, which a dump still lists, and before
+	// Linux 5.16 unless it had gone on as plain TCP.
+	Ended bool
+	// Untold says of an MPTCP socket without a connection that the kernel does not
+	// tell whether it had one.
+	Untold bool
 	// Inode is the N of "socket:[N]", and UID its owner.
 	Inode uint64
 	UID   uint32
@@ -50,6 +58,7 @@ type answers struct {
 	local, remote            unix.RawSockaddrAny
 	info                     [infoSize]byte
 	infoLen                  int
+	multipath                multipathInfo
 }
 
 // ask copies the descriptor, asks everything and closes the copy. It does
@@ -81,11 +90,9 @@ func (a *answers) fill(s int, known uint64) error {
 	if !isTCP(a.domain, kind, a.protocol) {
 		return ErrNotTCP
 	}
-	n := uint32(len(a.info))
-	if errno := getsockopt(s, unix.IPPROTO_TCP, unix.TCP_INFO, unsafe.Pointer(&a.info), &n); errno != 0 {
-		return errno
+	if err := a.fillInfo(s); err != nil {
+		return err
 	}
-	a.infoLen = int(n)
 	// What follows may be missing on an older kernel, or for want of a right.
 	getCookie(s, unix.SO_COOKIE, &a.cookie)
 	getCookie(s, unix.SO_NETNS_COOKIE, &a.netCookie)
@@ -101,6 +108,26 @@ func (a *answers) fill(s int, known uint64) error {
 	if ns, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(s), unix.SIOCGSKNS, 0); errno == 0 {
 		a.nsfd = int(ns)
 	}
+	return nil
+}
+
+// fillInfo asks for what the kernel counts. TCP_INFO would give an MPTCP socket
+// without a connection its first subflow (mptcp_getsockopt_first_sf_only).
+func (a *answers) fillInfo(s int) error {
+	if a.protocol == unix.IPPROTO_MPTCP {
+		n := uint32(len(a.multipath.raw))
+		if errno := getsockopt(s, unix.SOL_MPTCP, mptcpInfo, unsafe.Pointer(&a.multipath.raw), &n); errno == 0 {
+			a.multipath.size = int(n)
+			if !a.multipath.connected() {
+				return nil
+			}
+		}
+	}
+	n := uint32(len(a.info))
+	if errno := getsockopt(s, unix.IPPROTO_TCP, unix.TCP_INFO, unsafe.Pointer(&a.info), &n); errno != 0 {
+		return errno
+	}
+	a.infoLen = int(n)
 	return nil
 }
 
@@ -132,8 +159,14 @@ func (h *Handle) netns(a *answers) uint64 {
 }
 
 func (a *answers) socket(netns uint64) Socket {
+	info, ended, untold := parseInfo(a.info[:a.infoLen]), false, false
+	if a.protocol == unix.IPPROTO_MPTCP {
+		info, ended, untold = a.multipath.explain(info)
+	}
 	return Socket{
 		Protocol: int(a.protocol),
+		Ended:    ended,
+		Untold:   untold,
 		Inode:    a.stat.Ino,
 		UID:      a.stat.Uid,
 		Cookie:   a.cookie,
@@ -141,7 +174,7 @@ func (a *answers) socket(netns uint64) Socket {
 		Local:    address(&a.local),
 		Remote:   address(&a.remote),
 		Unread:   uint32(max(a.unread, 0)),
-		Info:     parseInfo(a.info[:a.infoLen]),
+		Info:     info,
 	}
 }
 

@@ -328,15 +328,66 @@ func TestSocketOfMPTCP(t *testing.T) {
 		privilege.Unsupported(t, "MPTCP sockets", err)
 	}
 	_ = unix.Close(probe)
-	c := spawn(t)
-	fd := c.number("socket", unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP)
-	l := listen(t, "127.0.0.1:0") // Go's listeners speak MPTCP
-	if errno := c.number("connect", fd, l.Addr()); errno != 0 {
-		t.Fatal(unix.Errno(errno))
+	for _, row := range families {
+		t.Run(row.name, func(t *testing.T) {
+			c := spawn(t)
+			h := open(t, c.PID())
+			fd := c.number("socket", row.family, unix.SOCK_STREAM, unix.IPPROTO_MPTCP)
+			if s := look(t, h, fd); s.Protocol != unix.IPPROTO_MPTCP || s.Ended || s.Info != (Info{}) {
+				t.Errorf("fresh: %+v", s)
+			}
+			l := listen(t, row.listen) // Go's listeners speak MPTCP
+			to := l.Addr().(*net.TCPAddr).AddrPort()
+			if row.mapped {
+				to = netip.AddrPortFrom(netip.AddrFrom16(to.Addr().As16()), to.Port())
+			}
+			if errno := c.number("connect", fd, to); errno != 0 {
+				t.Fatal(unix.Errno(errno))
+			}
+			if s := look(t, h, fd); s.Protocol != unix.IPPROTO_MPTCP || s.Ended || s.Info.State != tcp.Established || s.Remote != to {
+				t.Errorf("connected: %+v", s)
+			}
+			remote, err := l.AcceptTCP()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = remote.Close() }()
+			if errno := c.number("write", fd); errno != 0 {
+				t.Fatal(unix.Errno(errno))
+			}
+			leaveUnread(t, remote)
+			checkEndedMultipath(t, c, h, fd)
+		})
 	}
-	s := look(t, open(t, c.PID()), fd)
-	if s.Protocol != unix.IPPROTO_MPTCP || s.Info.State != tcp.Established || s.Remote.String() != l.Addr().String() {
-		t.Errorf("got %+v", s)
+}
+
+// leaveUnread closes a connection that has something to read, which resets it.
+func leaveUnread(t *testing.T, c *net.TCPConn) {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = raw.Read(func(fd uintptr) bool {
+		_, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK)
+		return !errors.Is(err, unix.EAGAIN)
+	})
+	if err := errors.Join(err, c.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkEndedMultipath(t *testing.T, c *child, h *Handle, fd int) {
+	t.Helper()
+	s := look(t, h, fd)
+	for end := time.Now().Add(10 * time.Second); !s.Ended && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		s = look(t, h, fd)
+	}
+	if !s.Ended || s.Info.State != tcp.Closed || s.Info.BytesSent == 0 || s.Info.BytesAcked == 0 || !s.Info.HasTimes || s.Remote.IsValid() {
+		t.Errorf("reset: %+v", s)
+	}
+	if errno := c.number("error", fd); errno == 0 {
+		t.Error("the pending error is gone")
 	}
 }
 

@@ -75,6 +75,25 @@ func TestSysctlsOfAnOlderKernelAreZero(t *testing.T) {
 	}
 }
 
+func TestMultipathIsASetting(t *testing.T) {
+	root := t.TempDir()
+	if New(root).Multipath() {
+		t.Error("a kernel without it has it")
+	}
+	dir := filepath.Join(root, "sys/net/mptcp")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{"1\n": true, "0\n": false} {
+		if err := os.WriteFile(filepath.Join(dir, "enabled"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got := New(root).Multipath(); got != want {
+			t.Errorf("enabled is %q: %v, want %v", text, got, want)
+		}
+	}
+}
+
 func TestCountersAreTheThreadsNamespaces(t *testing.T) {
 	privilege.Need(t, "socket counts of another network namespace")
 	testbed.Unshare(t, func() error {

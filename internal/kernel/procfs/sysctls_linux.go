@@ -115,3 +115,15 @@ func parsePortRange(text []byte) ([2]uint16, error) {
 	}
 	return ports, nil
 }
+
+// Multipath reports whether the calling thread's network namespace makes MPTCP
+// sockets.
+func (f FS) Multipath() bool {
+	mptcp, err := f.open("sys/net/mptcp")
+	if err != nil { // a kernel without it
+		return false
+	}
+	defer mptcp.close()
+	enabled, err := mptcp.setting("enabled")
+	return err == nil && enabled != 0
+}

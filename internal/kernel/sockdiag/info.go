@@ -40,6 +40,9 @@ type TCPInfo struct {
 	Token    uint32
 	// Fallback is set when an MPTCP connection went back to plain TCP.
 	Fallback bool
+	// Connected is set when an MPTCP connection was established once: the peer's
+	// key has come, or, of one that went back to plain TCP, the ACK of the SYN.
+	Connected bool
 }
 
 // field reads the kernel's structures, which grow at their end: what lies
@@ -88,8 +91,11 @@ func (i *TCPInfo) parseTCP(f field) {
 	i.TotalRTO, i.TotalRTOTime = f.u16(240), f.u32(244)
 }
 
-// mptcpFallback is MPTCP_INFO_FLAG_FALLBACK.
-const mptcpFallback = 1 << 0
+// MPTCP_INFO_FLAG_FALLBACK and MPTCP_INFO_FLAG_REMOTE_KEY_RECEIVED.
+const (
+	mptcpFallback  = 1 << 0
+	mptcpRemoteKey = 1 << 1
+)
 
 // parseMPTCP reads struct mptcp_info (include/uapi/linux/mptcp.h).
 func (i *TCPInfo) parseMPTCP(f field) {
@@ -97,6 +103,7 @@ func (i *TCPInfo) parseMPTCP(f field) {
 	i.Fallback = f.u32(8)&mptcpFallback != 0
 	i.BytesRetrans, i.BytesSent = f.u64(48), f.u64(56)
 	i.BytesReceived, i.BytesAcked = f.u64(64), f.u64(72)
+	i.Connected = f.u32(8)&mptcpRemoteKey != 0 || i.BytesReceived > 0 || i.BytesAcked > 0
 	i.LastDataSent, i.LastDataRecv, i.LastAckRecv = f.u32(84), f.u32(88), f.u32(92)
 	i.HasTimes = len(f) >= 96
 }

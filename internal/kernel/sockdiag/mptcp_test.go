@@ -57,6 +57,22 @@ func TestMPTCPCloseWait(t *testing.T) {
 	})
 }
 
+// TestMPTCPEnded: a connection that both ends shut down is still listed, with its
+// addresses; a socket that was refused and has not noticed yet is too.
+func TestMPTCPEnded(t *testing.T) {
+	eachVariant(t, func(t *testing.T, v variant) {
+		c, s := mptcpPair(t, v)
+		must(t, "shutdown", unix.Shutdown(c, unix.SHUT_WR))
+		must(t, "shutdown", unix.Shutdown(s, unix.SHUT_WR))
+		conn := dial(t)
+		ended := Query{Protocol: MPTCP, States: States(tcp.Closed), Info: true}
+		row := eventually(t, conn, ended, func(r Row) bool { return r.Inode == inode(t, c) })
+		if !row.Info.Connected || row.Remote.Port() == 0 || row.Info.Fallback {
+			t.Errorf("row is %+v", row)
+		}
+	})
+}
+
 // TestMPTCPListener: it has a row in both dumps.
 func TestMPTCPListener(t *testing.T) {
 	eachVariant(t, func(t *testing.T, v variant) {

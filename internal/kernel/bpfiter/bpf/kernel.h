@@ -280,6 +280,7 @@ struct mptcp_sock {
 	u32 last_data_sent;
 	u32 last_data_recv;
 	u32 last_ack_recv;
+	bool can_ack;
 	struct sock *first;
 };
 

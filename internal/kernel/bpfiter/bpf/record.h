@@ -19,6 +19,7 @@ enum flags {
 	FLAG_KEEPALIVE = 1, /* SO_KEEPALIVE */
 	FLAG_TCP = 2,	    /* the fields of struct tcp_sock are filled in */
 	FLAG_SUBFLOW = 4,   /* a subflow of an MPTCP connection */
+	FLAG_TIMES = 8,	    /* the three times of an MPTCP connection are known */
 };
 
 /* One record. Package bpfiter decodes it by hand: keep record.go in step. */

@@ -290,6 +290,7 @@ INLINE bool fill_mptcp(struct record *r, struct sock *sk)
 	u32 now = bpf_jiffies64();
 	u32 sent = now, recv = now, ack = now;
 	struct sock *first = NULL;
+	bool connected = false;
 
 	fill_sock(r, sk);
 	r->netns = netns_of(&sk->__sk_common);
@@ -309,13 +310,18 @@ INLINE bool fill_mptcp(struct record *r, struct sock *sk)
 	READ_AS(sent, struct mptcp_sock, sk, last_data_sent);
 	READ_AS(recv, struct mptcp_sock, sk, last_data_recv);
 	READ_AS(ack, struct mptcp_sock, sk, last_ack_recv);
+	READ_AS(connected, struct mptcp_sock, sk, can_ack);
+	if (bpf_core_field_exists(((struct mptcp_sock *)0)->last_ack_recv))
+		r->flags |= FLAG_TIMES;
 	r->last_data_sent = since(sent, now);
 	r->last_data_recv = since(recv, now);
 	r->last_ack_recv = since(ack, now);
 	if (r->state == TCP_ESTABLISHED)
 		return recent(r->last_data_sent, r->last_data_recv);
+	/* A dead descriptor. The peer's key comes with its SYN or ACK; without one it
+	 * went on as plain TCP, whose SYN the peer has then ACKed. */
 	if (r->state == TCP_CLOSE)
-		return r->bytes_received;
+		return connected || r->bytes_received || r->bytes_acked;
 	return true;
 }
 
