@@ -16,6 +16,7 @@ import (
 	"github.com/closewait/closewait/internal/observe"
 	"github.com/closewait/closewait/internal/privilege"
 	"github.com/closewait/closewait/internal/testbed"
+	"github.com/closewait/closewait/tcp"
 )
 
 // TestDeadMultipath: a dead descriptor of an MPTCP connection is found, by either
@@ -29,7 +30,17 @@ func TestDeadMultipath(t *testing.T) {
 			m := meeting{t: t, in: in, ip: netip.MustParseAddr(ip)}
 			dead, others := m.ended(), m.neverConnected()
 			for _, reader := range readers() {
-				t.Run(reader, func(t *testing.T) { checkMultipath(t, look(t, reader), dead, others) })
+				t.Run(reader, func(t *testing.T) {
+					var s *observe.Snapshot
+					// The last ACK of an orderly end comes a moment after poll tells of the end.
+					testbed.Await(t, "the end of all", func() bool {
+						s = look(t, reader)
+						return !slices.ContainsFunc(s.Sockets, func(o observe.Socket) bool {
+							return o.NetNS == in.id && o.State == tcp.LastAck
+						})
+					})
+					checkMultipath(t, s, dead, others)
+				})
 			}
 		})
 	}
