@@ -181,6 +181,7 @@ func (r *run) outcome() *Outcome {
 		Witness: r.witness.Describe(), Report: r.ledger.report(),
 	}
 	o.Stuck, o.Died, o.Inferred = r.ledger.totals()
+	o.Witness.Exact = o.Witness.Exact && o.Inferred == 0
 	if r.failed != nil {
 		o.Witness.Blind = append(o.Witness.Blind, "what was left at the end: "+r.failed.Error())
 	}

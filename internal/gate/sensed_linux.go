@@ -25,6 +25,7 @@ type Sensed struct {
 	histories map[key]*observe.History
 	recalled  time.Time
 	described map[int]observe.Process
+	ceased    time.Time // when it was first seen that somebody had stopped the sensor
 
 	mu      sync.Mutex
 	members map[int]bool
@@ -120,6 +121,9 @@ func (s *Sensed) Look(ctx context.Context) (Sighting, error) {
 	s.mu.Unlock()
 	for _, p := range out.Snapshot.Processes {
 		s.described[p.PID] = p
+	}
+	if s.ceased.IsZero() && s.sensing.Stopped() {
+		s.ceased = out.Snapshot.TakenAt
 	}
 	gone := s.compareHeld(out.Snapshot)
 	s.await(ctx, gone)
@@ -256,6 +260,9 @@ func (s *Sensed) Describe() Description {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d.Name, d.Exact, d.Blind = "sensor", s.lost == 0 && s.failed == nil, nil
+	if !s.ceased.IsZero() {
+		d.SensorStoppedAt = &s.ceased
+	}
 	if s.lost > 0 {
 		d.Blind = append(d.Blind, fmt.Sprintf("%d ends of connections that came faster than they were read", s.lost))
 	}

@@ -25,6 +25,9 @@ func (o *Outcome) Text(w io.Writer, style report.Style) error {
 		p.say(fmt.Sprintf("process %d outlived the program and still runs%s: see  closewait --pid %d", s.PID, holds(s.HalfClosed), s.PID))
 	}
 	p.say("watched by " + o.Witness.Name + ": " + o.looks() + ". It does not see " + strings.Join(o.Witness.Blind, "; ") + ".")
+	if at := o.Witness.SensorStoppedAt; at != nil {
+		p.say("somebody stopped the sensor at " + at.Local().Format("15:04:05") + ": this run held on to it until its end, and missed nothing by that.")
+	}
 	for _, l := range o.Report.Limits {
 		p.say("could not see: " + l)
 	}
