@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -52,6 +54,40 @@ func TestSensorNamesTheCodeOfTheProgram(t *testing.T) {
 	}
 	if !strings.Contains(o.err, "opened by") || !strings.Contains(o.err, "watched by sensor") {
 		t.Errorf("it says:\n%s", o.err)
+	}
+}
+
+// Every way to be half-closed has its history: none is called older than the sensor
+// that is not.
+func TestSensorRemembersEveryState(t *testing.T) {
+	silent := server(t, func(c *net.TCPConn) {
+		_, _ = io.Copy(io.Discard, c)
+		time.Sleep(1500 * time.Millisecond) // it outlives the program
+	})
+	rude := server(t, func(c *net.TCPConn) {
+		time.Sleep(50 * time.Millisecond)
+		_ = c.SetLinger(0) // its close sends a RST
+	})
+	flags := append(sensorFlags(t), "--grace", "300ms")
+	for _, c := range []struct {
+		program []string
+		cause   diagnose.Cause
+		address string
+	}{
+		{act("shut", silent, 3, time.Second), diagnose.PeerKeepsOpen, silent},
+		{act("leak", rude, 3, time.Second), diagnose.Masked, rude},
+		{act("leak", closing(t), 3, time.Second), diagnose.EOFUnread, ""},
+	} {
+		o := run(t, flags, c.program...).leaks(t, 3, c.cause)
+		if !strings.Contains(o.err, "since when is exact on all 3") || strings.Contains(o.err, "older than the sensor") ||
+			!strings.Contains(o.err, "opened by") || !strings.Contains(o.err, c.address) {
+			t.Errorf("%s: it says\n%s", c.cause, o.err)
+		}
+		for _, f := range o.Report.Findings {
+			if f.Confidence != diagnose.Certain || f.Oldest.AtLeastS < 0.3 {
+				t.Errorf("%s is %s, for %v s", c.cause, f.Confidence, f.Oldest.AtLeastS)
+			}
+		}
 	}
 }
 
