@@ -70,7 +70,7 @@ type Description struct {
 	Traced int `json:"traced"`
 	// SensorStoppedAt is when somebody stopped the sensor that it watches with, if
 	// anybody did: it held on to it, and missed nothing.
-	SensorStoppedAt *time.Time `json:"sensor_stopped_at,omitempty"`
+	SensorStoppedAt *time.Time `json:"sensor_stopped_at"`
 	// Blind is what it can not see, a sentence each.
 	Blind []string `json:"blind"`
 }
