@@ -58,14 +58,21 @@ func Start(dir string) error {
 	return s.close()
 }
 
-// needFilesystem wants a BPF filesystem at dir or above it.
+// needFilesystem wants dir, and a BPF filesystem at it.
 func needFilesystem(dir string) error {
+	there := dir // or the nearest above it that is
 	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return &UnavailableError{Lack: LackFilesystem, Err: &fs.PathError{Op: "statfs", Path: dir, Err: err}}
+	err := unix.Statfs(there, &st)
+	for ; errors.Is(err, fs.ErrNotExist) && filepath.Dir(there) != there; err = unix.Statfs(there, &st) {
+		there = filepath.Dir(there)
 	}
-	if uint32(st.Type) != unix.BPF_FS_MAGIC {
-		return &UnavailableError{Lack: LackFilesystem, Err: fmt.Errorf("%s is none", dir)}
+	switch {
+	case err != nil:
+		return &UnavailableError{Lack: LackFilesystem, Err: &fs.PathError{Op: "statfs", Path: there, Err: err}}
+	case uint32(st.Type) != unix.BPF_FS_MAGIC:
+		return &UnavailableError{Lack: LackFilesystem, Err: fmt.Errorf("%s is none", there)}
+	case there != dir:
+		return fmt.Errorf("pin the sensor: there is no folder %s: make it first (mkdir -p %s)", dir, dir)
 	}
 	return nil
 }
