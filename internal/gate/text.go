@@ -78,7 +78,10 @@ func past(r *diagnose.Report) *diagnose.Report {
 // verdict is the headline.
 func (o *Outcome) verdict() string {
 	n := o.Stuck + o.Died
-	if n == 0 {
+	switch {
+	case n == 0 && o.Unseen:
+		return "no connection that could be seen was left half-closed; not all could be seen (below)."
+	case n == 0:
 		return "no connection was left half-closed."
 	}
 	var why []string
@@ -158,6 +161,9 @@ func (o *Outcome) statusText() string {
 		return fmt.Sprintf("exit status %d: the program's own%s.", o.Status(), leaked)
 	case o.Leaked():
 		return fmt.Sprintf("exit status %d: the program itself succeeded, but it leaked.", o.Status())
+	}
+	if o.Unseen {
+		return "exit status 0: the program's own, and no leak was seen."
 	}
 	return "exit status 0: the program's own, and it did not leak."
 }
