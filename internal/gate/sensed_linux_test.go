@@ -95,7 +95,7 @@ func TestSensorRemembersEveryState(t *testing.T) {
 // inferred from then on, and nothing is missed.
 func TestSensorIsHeldWhenItIsStopped(t *testing.T) {
 	flags, address := sensorFlags(t), closing(t)
-	late, leak := strings.Join(act("late", address, 3, 80*time.Millisecond), " "), strings.Join(act("leak", address, 4, 60*time.Millisecond), " ")
+	late, leak := strings.Join(act("late", address, 3, 80*time.Millisecond), " "), strings.Join(act("leak", address, 4, 500*time.Millisecond), " ")
 	for name, then := range map[string]string{"fixed": late, "leaking": late + "; " + leak} {
 		dir := fmt.Sprintf("/sys/fs/bpf/closewait-test-%d-gate-%s", os.Getpid(), name)
 		if err := sensor.Start(dir); err != nil {
