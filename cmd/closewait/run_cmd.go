@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -90,6 +91,9 @@ started or found.`,
 
 // run ignores that ctx is canceled: signals are the program's.
 func (g *gated) run(ctx context.Context, command []string) error {
+	if err := g.files(); err != nil {
+		return err
+	}
 	for _, name := range []string{g.junit, g.json} {
 		if err := writable(name); err != nil {
 			return fmt.Errorf("cannot write the report: %w", err) // before a long run, not after it
@@ -126,7 +130,7 @@ func (g *gated) run(ctx context.Context, command []string) error {
 		if f.name == "" {
 			continue
 		}
-		if failed := replaceFile(f.name, f.write); failed != nil {
+		if failed := replaceFile(f.name, public, f.write); failed != nil {
 			err = errors.Join(err, fmt.Errorf("cannot write the report to %s: %w", f.name, failed))
 		}
 	}
@@ -161,13 +165,56 @@ func (g *gated) watcher() (gate.Witness, func(), error) {
 // tracing are the values of --witness that do without the sensor.
 var tracing = map[string]gate.Trace{"auto": gate.TraceSuspects, "poll": gate.TraceNone, "trace": gate.TraceAll}
 
+// files wants two files that are files, and two.
+func (g *gated) files() error {
+	refuse := func(text string) error { return &usageError{errors.New(text), "closewait run"} }
+	for flag, name := range map[string]string{"--json": g.json, "--junit": g.junit} {
+		if name == "-" {
+			return refuse(flag + " needs a file name: standard output is the program's")
+		}
+	}
+	if g.json != "" && g.junit != "" && sameFile(g.json, g.junit) {
+		return refuse("--json and --junit need two files: " + g.json + " can only hold one of them")
+	}
+	return nil
+}
+
+// sameFile reports whether two names are of one file, there or not. A device or a
+// pipe takes both.
+func sameFile(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	if errA == nil && errB == nil {
+		return os.SameFile(infoA, infoB) && infoA.Mode().IsRegular()
+	}
+	return place(a) == place(b)
+}
+
+// place is a name without detours.
+func place(name string) string {
+	if target, err := os.Readlink(name); err == nil { // to what is not there yet
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(name), target)
+		}
+		name = target
+	}
+	folder, err := filepath.EvalSymlinks(filepath.Dir(name))
+	if err != nil {
+		folder = filepath.Dir(name)
+	}
+	if whole, err := filepath.Abs(folder); err == nil {
+		folder = whole
+	}
+	return filepath.Join(folder, filepath.Base(name))
+}
+
 // writable finds out whether a report can be written, and leaves an existing one
 // as it is.
 func writable(name string) error {
 	if name == "" {
 		return nil
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, public)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -76,6 +77,8 @@ func TestRunUsage(t *testing.T) {
 		"run --grace 1 -- true":    "use a number and a unit",
 		"run --max-stuck x -- y":   "--max-stuck",
 		"run --witness magic -- y": "use auto, sensor, poll or trace",
+		"run --json - -- true":     "--json needs a file name: standard output is the program's",
+		"run --junit - -- true":    "--junit needs a file name",
 	} {
 		if r := closewait(t, strings.Fields(args)...).want(t, exitUsage); !strings.Contains(r.err, want) {
 			t.Errorf("%s: %q, want %q", args, r.err, want)
@@ -98,6 +101,55 @@ func TestRunReportsMustBeWritable(t *testing.T) {
 	}
 	runs(t, "--json /dev/full", "true").want(t, exitFailed).tells(t, "cannot write the report to /dev/full")
 	runs(t, "--json /dev/full", "sh", "-c", "exit 5").want(t, 5).tells(t, "cannot write the report to /dev/full")
+}
+
+// One file can not hold both reports, whatever it is called.
+func TestRunReportsNeedTwoFiles(t *testing.T) {
+	dir := t.TempDir()
+	file, ran := filepath.Join(dir, "out"), filepath.Join(dir, "ran")
+	must(t, os.Symlink("out", filepath.Join(dir, "link")))
+	must(t, os.Symlink(dir, filepath.Join(dir, "folder")))
+	for _, there := range []bool{false, true} {
+		if there {
+			must(t, os.WriteFile(file, nil, 0o600))
+		}
+		for _, same := range []string{file, dir + "/./out", filepath.Join(dir, "link"), filepath.Join(dir, "folder", "out")} {
+			runs(t, "--json "+file+" --junit "+same, "touch", ran).want(t, exitUsage).tells(t, "--json and --junit need two files")
+		}
+	}
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("the program ran")
+	}
+	runs(t, "--json /dev/null --junit /dev/null", "true").want(t, exitOK)
+}
+
+// A report is for whoever collects it: as open as the umask lets it be, or as the file
+// was that it replaces.
+func TestRunReportsAreAsOpenAsTheUmaskSays(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct {
+		umask string
+		there os.FileMode
+		want  os.FileMode
+	}{{"022", 0, 0o644}, {"077", 0, 0o600}, {"002", 0, 0o664}, {"022", 0o640, 0o640}, {"077", 0o644, 0o644}} {
+		file := filepath.Join(dir, fmt.Sprintf("%s-%o", c.umask, c.there))
+		if c.there != 0 {
+			must(t, os.WriteFile(file, nil, c.there))
+			must(t, os.Chmod(file, c.there))
+		}
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", "umask "+c.umask+`; exec "$0" run --json "$1" --junit "$1.xml" -- true`, binary, file)
+		if text, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		info, err := os.Stat(file)
+		must(t, err)
+		if info.Mode() != c.want || info.Size() == 0 {
+			t.Errorf("umask %s, over %v: %v of %d bytes, want %v", c.umask, c.there, info.Mode(), info.Size(), c.want)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, ".closewait*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
 }
 
 // Standard input is the program's, standard output has nothing of ours.

@@ -31,6 +31,7 @@ func (s *sensorCommand) start() error {
 }
 
 func (s *sensorCommand) stop() error {
+	readers := sensor.Readers(s.pin)
 	err := sensor.Stop(s.pin)
 	if errors.Is(err, sensor.ErrNotRunning) {
 		fmt.Fprintln(s.out.w, "No sensor is running.")
@@ -39,7 +40,14 @@ func (s *sensorCommand) stop() error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(s.out.w, "The sensor is gone, and all it remembered.")
+	switch readers {
+	case 0:
+		fmt.Fprintln(s.out.w, "The sensor is gone, and all it remembered.")
+	case 1:
+		fmt.Fprintln(s.out.w, "The sensor is stopped. One closewait (watch or run) still uses it, and keeps it until it ends.")
+	default:
+		fmt.Fprintf(s.out.w, "The sensor is stopped. %d closewaits (watch or run) still use it, and keep it until they end.\n", readers)
+	}
 	return nil
 }
 

@@ -3,9 +3,11 @@ package main
 import (
 	"bufio"
 	"compress/gzip"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,7 +59,7 @@ func readSnapshot(name string, r io.Reader) (prev, cur *observe.Snapshot, err er
 // nobody ever reads half of one, and is its owner's only: command lines may hold
 // secrets. Anything else that has the name (/dev/null, a pipe) is written to.
 func saveSnapshot(name string, looks ...*observe.Snapshot) error {
-	err := replaceFile(name, func(w io.Writer) error {
+	err := replaceFile(name, private, func(w io.Writer) error {
 		if !strings.HasSuffix(name, ".gz") {
 			return observe.Write(w, looks...)
 		}
@@ -70,18 +72,35 @@ func saveSnapshot(name string, looks ...*observe.Snapshot) error {
 	return nil
 }
 
-func replaceFile(name string, write func(io.Writer) error) error {
+// private is the mode of a file that is its owner's only, public that of one that
+// others may read if the umask lets them.
+const (
+	private fs.FileMode = 0o600
+	public  fs.FileMode = 0o666
+)
+
+// replaceFile writes a file in one step. A public one that was there keeps its mode.
+func replaceFile(name string, mode fs.FileMode, write func(io.Writer) error) error {
 	if target, err := filepath.EvalSymlinks(name); err == nil {
 		name = target
 	}
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+	info, err := os.Stat(name)
+	if err == nil && !info.Mode().IsRegular() {
 		return writeInto(name, write)
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".closewait-*")
+	there := err == nil
+	// Not os.CreateTemp, which knows no umask.
+	f, err := os.OpenFile(filepath.Join(filepath.Dir(name), ".closewait-"+rand.Text()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
+	if there && mode != private {
+		if err := f.Chmod(info.Mode().Perm()); err != nil {
+			f.Close()
+			return err
+		}
+	}
 	if err := writeBuffered(f, write); err != nil {
 		f.Close()
 		return err

@@ -23,6 +23,7 @@ type poller struct {
 	told    chan *observe.Happening
 	lost    chan uint64 // how many events found told full; one place
 	failed  int         // looks in a row
+	ceased  bool        // somebody has stopped the sensor, and that was told
 	// problem is told of a look that failed.
 	problem func(text string)
 }
@@ -167,8 +168,20 @@ func (p *poller) look(ctx context.Context) (*diagnose.Report, []watch.Event, err
 	if p.note != "" {
 		r.Complete, r.Limits = false, append(r.Limits, p.note)
 	}
-	events := p.drain() // what was told before the look says more than the look
+	events := append(p.ceasing(), p.drain()...) // what was told before the look says more than the look
 	return r, append(events, p.journal.Look(watch.Look{Snapshot: snap, Report: r, Alive: alive})...), nil
+}
+
+// ceasing tells, once, that somebody has stopped the sensor: what is open goes on.
+func (p *poller) ceasing() []watch.Event {
+	if p.sensing == nil || p.ceased || !p.sensing.Stopped() {
+		return nil
+	}
+	p.ceased = true
+	return []watch.Event{{
+		Kind: watch.SensorStopped, At: time.Now(), Source: watch.FromLooks,
+		Note: "somebody stopped the sensor: this watch keeps it for itself until it ends, and misses nothing",
+	}}
 }
 
 // drain takes in all that was told by now.

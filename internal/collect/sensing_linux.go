@@ -78,6 +78,10 @@ func sense(s *sensor.Sensor) (*Sensing, error) {
 // Own reports whether the sensor ends with Close.
 func (x *Sensing) Own() bool { return !x.sensor.Pinned() }
 
+// Stopped reports whether somebody has stopped the sensor, which is not lost with
+// that: it goes on until Close.
+func (x *Sensing) Stopped() bool { return x.sensor.Stopped() }
+
 // Close ends the sensor, or leaves one that is pinned as it is.
 func (x *Sensing) Close() error { return errors.Join(x.names.Close(), x.sensor.Close()) }
 

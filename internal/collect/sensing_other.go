@@ -20,6 +20,9 @@ func OpenSensing(Options) (*Sensing, error) { return nil, &UnsupportedError{OS: 
 // Own is never asked.
 func (*Sensing) Own() bool { return false }
 
+// Stopped is never asked.
+func (*Sensing) Stopped() bool { return false }
+
 // Close does nothing.
 func (*Sensing) Close() error { return nil }
 

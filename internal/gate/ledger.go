@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -107,12 +108,19 @@ func (l *ledger) note(limits []observe.Limit) {
 	for _, x := range limits {
 		known := len(l.limits) >= most
 		for i := range l.limits {
-			known = known || l.limits[i].Text == x.Text
+			known = known || l.limits[i].Text == x.Text || x.NetNS != 0 && l.limits[i].Code == x.Code && l.limits[i].NetNS == x.NetNS
 		}
 		if !known {
 			l.limits = append(l.limits, x)
 		}
 	}
+}
+
+// unseen reports whether connections of the program may have been out of sight.
+func (l *ledger) unseen() bool {
+	return slices.ContainsFunc(l.limits, func(x observe.Limit) bool {
+		return x.Code == observe.LimitNetNS || x.Code == observe.LimitOwners || x.Code == observe.LimitSomeOwners
+	})
 }
 
 // enter brings the open accounts up to date.

@@ -49,11 +49,12 @@ func play(args []string) int {
 	fs.IntVar(&o.MaxStuck, "max-stuck", 0, "")
 	witness := fs.String("witness", "auto", "")
 	file := fs.String("json", "", "")
+	pin := fs.String("pin", "", "")
 	_ = fs.Parse(args)
 	o.Command = fs.Args()
 	o.Witness = gate.NewPolling(map[string]gate.Trace{"auto": gate.TraceSuspects, "poll": gate.TraceNone, "trace": gate.TraceAll}[*witness])
 	if *witness == "sensor" {
-		x, err := collect.OpenSensing(collect.Options{})
+		x, err := collect.OpenSensing(collect.Options{SensorDir: *pin})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 99
@@ -122,7 +123,9 @@ type outcome struct {
 	Leaked   bool
 	Counts   struct{ Stuck, Died, Inferred, Peak int }
 	Witness  struct {
-		LongestGapMS float64 `json:"longest_gap_ms"`
+		LongestGapMS    float64    `json:"longest_gap_ms"`
+		SensorStoppedAt *time.Time `json:"sensor_stopped_at"`
+		Exact           bool
 	}
 	Survivors []struct{ PID int }
 	Report    diagnose.Report

@@ -30,6 +30,9 @@ type Outcome struct {
 	Witness                     Description
 	// Survivors are processes that outlived the program and still run.
 	Survivors []Survivor
+	// Unseen: some of the program's processes or their namespaces could not be looked
+	// into, so that nothing is known of their connections.
+	Unseen bool
 	// Report has a finding for each group of what counts, and what could not be seen.
 	Report *diagnose.Report
 }

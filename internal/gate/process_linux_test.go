@@ -377,8 +377,9 @@ func TestAProgramThatIsTracedAlreadyIsPolled(t *testing.T) {
 }
 
 // No privilege is needed.
-func TestAsAnOrdinaryUser(t *testing.T) {
-	privilege.Need(t, "closewait run by another user")
+// asNobody runs a program under closewait run, both as an ordinary user.
+func asNobody(t *testing.T, program ...string) *outcome {
+	t.Helper()
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
@@ -388,17 +389,52 @@ func TestAsAnOrdinaryUser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	file := filepath.Join(dir, "run.json")
+	cmd := exec.CommandContext(t.Context(), command, append([]string{"-json", file, "--"}, program...)...)
+	cmd.Env = append(os.Environ(), runs+"=1")
+	cmd.Dir = "/"
+	cmd.SysProcAttr = nobody
+	text, err := cmd.CombinedOutput()
+	return (&outcome{file: file, err: string(text)}).read(t, err)
+}
+
+var nobody = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+
+func TestAsAnOrdinaryUser(t *testing.T) {
+	privilege.Need(t, "closewait run by another user")
 	address := closing(t)
 	for role, want := range map[string]int{"leak": 3, "late": 0} {
-		file := filepath.Join(dir, role+".json")
-		cmd := exec.CommandContext(t.Context(), command, append([]string{"-json", file, "--"}, act(role, address, 3, hold)...)...)
-		cmd.Env = append(os.Environ(), runs+"=1")
-		cmd.Dir = "/"
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-		text, err := cmd.CombinedOutput()
-		o := (&outcome{file: file, err: string(text)}).read(t, err)
+		o := asNobody(t, act(role, address, 3, hold)...)
 		if o.Counts.Died != want || o.Counts.Inferred != 0 || !o.Report.Complete {
-			t.Errorf("%s: counts %+v, want %d seen; said:\n%s", role, o.Counts, want, text)
+			t.Errorf("%s: counts %+v, want %d seen; said:\n%s", role, o.Counts, want, o.err)
+		}
+		if claims := strings.Contains(o.err, "no connection was left half-closed.") && strings.Contains(o.err, "it did not leak"); claims != (want == 0) {
+			t.Errorf("%s: it says:\n%s", role, o.err)
+		}
+	}
+}
+
+// What could not be looked into is not said to be clean.
+func TestANamespaceThatCanNotBeSeenIsNoSuccess(t *testing.T) {
+	privilege.Need(t, "a user's program in a network namespace of its own")
+	unshare := privilege.Program(t, "unshare", "a user's program in a network namespace of its own")
+	try := exec.CommandContext(t.Context(), unshare, "--user", "--map-root-user", "--net", "true")
+	try.SysProcAttr = nobody
+	if err := try.Run(); err != nil {
+		privilege.Unsupported(t, "user namespaces for everybody", err)
+	}
+	script := "ip link set lo up && exec " + strings.Join(act("alone", "-", 3, hold), " ")
+	o := asNobody(t, unshare, "--user", "--map-root-user", "--net", "sh", "-c", script)
+	if o.status != 0 || o.Leaked || o.Report.Complete {
+		t.Errorf("status %d, leaked %v, complete %v", o.status, o.Leaked, o.Report.Complete)
+	}
+	said := strings.Join(strings.Fields(o.err), " ")
+	for _, want := range []string{
+		"closewait run: no connection that could be seen was left half-closed; not all could be seen (below).",
+		"could not see: network namespace ", "exit status 0: the program's own, and no leak was seen.",
+	} {
+		if strings.Count(said, want) != 1 {
+			t.Errorf("it does not say %q once:\n%s", want, o.err)
 		}
 	}
 }

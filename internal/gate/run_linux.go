@@ -178,9 +178,10 @@ func (r *run) outcome() *Outcome {
 	o := &Outcome{
 		Command: r.options.Command, StartedAt: r.started, Took: r.took, Exit: r.program.exit,
 		Grace: r.options.grace(), MaxStuck: r.options.MaxStuck, Peak: r.ledger.peak,
-		Witness: r.witness.Describe(), Report: r.ledger.report(),
+		Witness: r.witness.Describe(), Report: r.ledger.report(), Unseen: r.ledger.unseen(),
 	}
 	o.Stuck, o.Died, o.Inferred = r.ledger.totals()
+	o.Witness.Exact = o.Witness.Exact && o.Inferred == 0
 	if r.failed != nil {
 		o.Witness.Blind = append(o.Witness.Blind, "what was left at the end: "+r.failed.Error())
 	}

@@ -22,9 +22,9 @@ type Sensed struct {
 
 	// Of the looking goroutine alone.
 	held      map[key]*sight // what was half-closed in the tree at the last look
-	histories map[key]*observe.History
-	recalled  time.Time
+	memory    memory
 	described map[int]observe.Process
+	ceased    time.Time // when it was first seen that somebody had stopped the sensor
 
 	mu      sync.Mutex
 	members map[int]bool
@@ -38,17 +38,14 @@ type Sensed struct {
 // mostEnds bounds how many ends are remembered: those of the whole host come.
 const mostEnds = 1 << 16
 
-// How long a look waits for the kernel's word on what has vanished since the
-// last one, and how often histories are read.
-const (
-	forWord     = 100 * time.Millisecond
-	recallEvery = 250 * time.Millisecond
-)
+// forWord is how long a look waits for the kernel's word on what has vanished since
+// the last one.
+const forWord = 100 * time.Millisecond
 
 // NewSensed is a witness with a sensor, which it does not close.
 func NewSensed(x *collect.Sensing) *Sensed {
 	return &Sensed{
-		Polling: NewPolling(TraceNone), sensing: x, held: map[key]*sight{}, histories: map[key]*observe.History{},
+		Polling: NewPolling(TraceNone), sensing: x, held: map[key]*sight{},
 		described: map[int]observe.Process{}, members: map[int]bool{}, ended: map[key]*observe.Happening{},
 	}
 }
@@ -121,9 +118,17 @@ func (s *Sensed) Look(ctx context.Context) (Sighting, error) {
 	for _, p := range out.Snapshot.Processes {
 		s.described[p.PID] = p
 	}
+	if s.ceased.IsZero() && s.sensing.Stopped() {
+		s.ceased = out.Snapshot.TakenAt
+	}
 	gone := s.compareHeld(out.Snapshot)
 	s.await(ctx, gone)
 	out.Died = s.died(out.Died, gone)
+	for i := range out.Died {
+		if d := &out.Died[i].Socket; d.History == nil {
+			d.History = s.memory.histories[keyOf(d)]
+		}
+	}
 	if err := s.remember(out.Snapshot); err != nil {
 		return out, err
 	}
@@ -224,38 +229,15 @@ func unreadAtEnd(h *observe.Happening) uint32 {
 	return uint32(h.Unread) + 1
 }
 
-// remember adds the histories to a snapshot, read anew or as they were lately.
-func (s *Sensed) remember(snap *observe.Snapshot) error {
-	if len(s.held) == 0 {
-		snap.Sensor = s.sensing.Seen()
-		return nil
-	}
-	if time.Since(s.recalled) >= recallEvery {
-		s.recalled = time.Now()
-		if err := s.sensing.Recall(snap); err != nil {
-			return err
-		}
-		clear(s.histories)
-		for i := range snap.Sockets {
-			if h := snap.Sockets[i].History; h != nil {
-				s.histories[keyOf(&snap.Sockets[i])] = h
-			}
-		}
-		return nil
-	}
-	for i := range snap.Sockets {
-		snap.Sockets[i].History = s.histories[keyOf(&snap.Sockets[i])]
-	}
-	snap.Sensor = s.sensing.Seen()
-	return nil
-}
-
 // Describe implements Witness.
 func (s *Sensed) Describe() Description {
 	d := s.Polling.Describe()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d.Name, d.Exact, d.Blind = "sensor", s.lost == 0 && s.failed == nil, nil
+	if !s.ceased.IsZero() {
+		d.SensorStoppedAt = &s.ceased
+	}
 	if s.lost > 0 {
 		d.Blind = append(d.Blind, fmt.Sprintf("%d ends of connections that came faster than they were read", s.lost))
 	}

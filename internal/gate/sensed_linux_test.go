@@ -1,11 +1,18 @@
 package gate_test
 
 import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/closewait/closewait/internal/diagnose"
+	"github.com/closewait/closewait/internal/kernel/sensor"
 	"github.com/closewait/closewait/internal/privilege"
 )
 
@@ -47,6 +54,85 @@ func TestSensorNamesTheCodeOfTheProgram(t *testing.T) {
 	}
 	if !strings.Contains(o.err, "opened by") || !strings.Contains(o.err, "watched by sensor") {
 		t.Errorf("it says:\n%s", o.err)
+	}
+}
+
+// Every way to be half-closed has its history: none is called older than the sensor
+// that is not.
+func TestSensorRemembersEveryState(t *testing.T) {
+	silent := server(t, func(c *net.TCPConn) {
+		_, _ = io.Copy(io.Discard, c)
+		time.Sleep(1500 * time.Millisecond) // it outlives the program
+	})
+	rude := server(t, func(c *net.TCPConn) {
+		time.Sleep(50 * time.Millisecond)
+		_ = c.SetLinger(0) // its close sends a RST
+	})
+	flags := append(sensorFlags(t), "--grace", "300ms")
+	for _, c := range []struct {
+		program []string
+		cause   diagnose.Cause
+		address string
+	}{
+		{act("shut", silent, 3, time.Second), diagnose.PeerKeepsOpen, silent},
+		{act("leak", rude, 3, time.Second), diagnose.Masked, rude},
+		{act("leak", closing(t), 3, time.Second), diagnose.EOFUnread, ""},
+	} {
+		o := run(t, flags, c.program...).leaks(t, 3, c.cause)
+		if !strings.Contains(o.err, "since when is exact on all 3") || strings.Contains(o.err, "older than the sensor") ||
+			!strings.Contains(o.err, "opened by") || !strings.Contains(o.err, c.address) {
+			t.Errorf("%s: it says\n%s", c.cause, o.err)
+		}
+		for _, f := range o.Report.Findings {
+			if f.Confidence != diagnose.Certain || f.Oldest.AtLeastS < 0.3 {
+				t.Errorf("%s is %s, for %v s", c.cause, f.Confidence, f.Oldest.AtLeastS)
+			}
+		}
+	}
+}
+
+// Whoever stops the sensor does not stop the runs that watch with it: nothing is
+// inferred from then on, and nothing is missed.
+func TestSensorIsHeldWhenItIsStopped(t *testing.T) {
+	flags, address := sensorFlags(t), closing(t)
+	late, leak := strings.Join(act("late", address, 3, 80*time.Millisecond), " "), strings.Join(act("leak", address, 4, 500*time.Millisecond), " ")
+	for name, then := range map[string]string{"fixed": late, "leaking": late + "; " + leak} {
+		dir := fmt.Sprintf("/sys/fs/bpf/closewait-test-%d-gate-%s", os.Getpid(), name)
+		if err := sensor.Start(dir); err != nil {
+			privilege.Refused(t, "a pinned sensor", err)
+		}
+		t.Cleanup(func() { _ = sensor.Stop(dir) })
+		cmd, o := watched(t, append(flags, "-pin", dir), "sh", "-c", "echo begun; read line; for i in 1 2 3 4 5; do "+late+"; done; "+then)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text bytes.Buffer
+		cmd.Stderr = &text
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+		if err := sensor.Stop(dir); err != nil {
+			t.Error(err)
+		}
+		fmt.Fprintln(in)
+		err = cmd.Wait()
+		o.err = text.String()
+		if o.read(t, err); name == "fixed" {
+			o.passes(t)
+		} else if o.leaks(t, 4, diagnose.EOFUnread); o.Counts.Inferred > 0 {
+			t.Errorf("%s: counts %+v, want 4 seen to die", name, o.Counts)
+		}
+		if !o.Witness.Exact || o.Witness.SensorStoppedAt == nil || !strings.Contains(o.err, "somebody stopped the sensor at ") {
+			t.Errorf("%s: witness %+v, and it says:\n%s", name, o.Witness, o.err)
+		}
 	}
 }
 

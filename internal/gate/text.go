@@ -25,6 +25,9 @@ func (o *Outcome) Text(w io.Writer, style report.Style) error {
 		p.say(fmt.Sprintf("process %d outlived the program and still runs%s: see  closewait --pid %d", s.PID, holds(s.HalfClosed), s.PID))
 	}
 	p.say("watched by " + o.Witness.Name + ": " + o.looks() + ". It does not see " + strings.Join(o.Witness.Blind, "; ") + ".")
+	if at := o.Witness.SensorStoppedAt; at != nil {
+		p.say("somebody stopped the sensor at " + at.Local().Format("15:04:05") + ": this run held on to it until its end, and missed nothing by that.")
+	}
 	for _, l := range o.Report.Limits {
 		p.say("could not see: " + l)
 	}
@@ -75,7 +78,10 @@ func past(r *diagnose.Report) *diagnose.Report {
 // verdict is the headline.
 func (o *Outcome) verdict() string {
 	n := o.Stuck + o.Died
-	if n == 0 {
+	switch {
+	case n == 0 && o.Unseen:
+		return "no connection that could be seen was left half-closed; not all could be seen (below)."
+	case n == 0:
 		return "no connection was left half-closed."
 	}
 	var why []string
@@ -155,6 +161,9 @@ func (o *Outcome) statusText() string {
 		return fmt.Sprintf("exit status %d: the program's own%s.", o.Status(), leaked)
 	case o.Leaked():
 		return fmt.Sprintf("exit status %d: the program itself succeeded, but it leaked.", o.Status())
+	}
+	if o.Unseen {
+		return "exit status 0: the program's own, and no leak was seen."
 	}
 	return "exit status 0: the program's own, and it did not leak."
 }

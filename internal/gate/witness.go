@@ -59,8 +59,8 @@ type Death struct {
 // Description says how a witness watches.
 type Description struct {
 	Name string `json:"name"` // "polling"
-	// Exact is set if it sees every connection that the end of a process ended,
-	// and none that the process closed itself.
+	// Exact is set if it saw every connection that the end of a process ended,
+	// and none that the process closed itself: none was inferred.
 	Exact bool `json:"exact"`
 	// Looks is how often it looked, LongestGapMS the longest time from one look to
 	// the next.
@@ -68,6 +68,9 @@ type Description struct {
 	LongestGapMS float64 `json:"longest_gap_ms"`
 	// Traced is how many processes were traced, to see what only their exit closes.
 	Traced int `json:"traced"`
+	// SensorStoppedAt is when somebody stopped the sensor that it watches with, if
+	// anybody did: it held on to it, and missed nothing.
+	SensorStoppedAt *time.Time `json:"sensor_stopped_at"`
 	// Blind is what it can not see, a sentence each.
 	Blind []string `json:"blind"`
 }

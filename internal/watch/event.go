@@ -31,6 +31,8 @@ const (
 	Released Kind = "released"
 	// Dropped: events were lost; Count says how many.
 	Dropped Kind = "dropped"
+	// SensorStopped: somebody stopped the sensor, which the watch has kept.
+	SensorStopped Kind = "sensor"
 )
 
 // EndUnknown is an end that looks alone can not tell; the others are package

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -68,12 +66,8 @@ func (s *Sensor) Events(ctx context.Context, o EventOptions, each func(*Event) e
 		o.Ready()
 	}
 	err = readEvents(in, each)
-	// Until another takes the place no event need be made for it. A pinned sensor may
-	// have been stopped meanwhile.
-	if quiet := s.want(place, EventOptions{Kinds: []Kind{KindLost}}); quiet != nil && !errors.Is(quiet, fs.ErrNotExist) {
-		err = errors.Join(err, quiet)
-	}
-	return err
+	// Until another takes the place no event need be made for it.
+	return errors.Join(err, s.want(place, EventOptions{Kinds: []Kind{KindLost}}))
 }
 
 func readEvents(in *perf.Reader, each func(*Event) error) error {
@@ -125,59 +119,55 @@ func (s *Sensor) want(place int, o EventOptions) error {
 	return nil
 }
 
-// enter finds a free place. A pinned sensor's are directories, each locked by the
-// reader that has it: a lock ends with its process.
+// enter finds a free place. Of a pinned sensor's, other processes' readers may have
+// some: each is locked by the reader that has it.
 func (s *Sensor) enter() (place int, leave func(), err error) {
-	if s.dir == "" {
-		return s.enterOwn()
-	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i := range Places {
-		f, err := os.Open(filepath.Join(s.dir, placeName(i)))
-		if err != nil {
-			return 0, nil, fmt.Errorf("listen to the sensor: %w", err)
+		if s.taken[i] {
+			continue
 		}
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return i, func() { f.Close() }, nil
-		}
-		f.Close()
-		if !errors.Is(err, unix.EWOULDBLOCK) {
+		switch err := s.lockPlace(i, unix.LOCK_EX|unix.LOCK_NB); {
+		case err == nil:
+			s.taken[i] = true
+			return i, func() { s.leave(i) }, nil
+		case !errors.Is(err, unix.EWOULDBLOCK):
 			return 0, nil, fmt.Errorf("listen to the sensor: %w", err)
 		}
 	}
 	return 0, nil, ErrPlaces
 }
 
-func placeName(i int) string { return fmt.Sprintf("place%d", i) }
-
-func (s *Sensor) enterOwn() (place int, leave func(), err error) {
+func (s *Sensor) leave(place int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	place = slices.Index(s.taken[:], false)
-	if place < 0 {
-		return 0, nil, ErrPlaces
-	}
-	s.taken[place] = true
-	return place, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.taken[place] = false
-	}, nil
+	_ = s.lockPlace(place, unix.LOCK_UN) // or Close does it
+	s.taken[place] = false
 }
 
-// lock keeps other readers from writing the settings meanwhile.
+func (s *Sensor) lockPlace(i, how int) error {
+	if !s.Pinned() {
+		return nil
+	}
+	return unix.Flock(int(s.held.places[i].Fd()), how)
+}
+
+func placeName(i int) string { return fmt.Sprintf("place%d", i) }
+
+// lock keeps other readers from writing the settings meanwhile: this process's by
+// the mutex, others' by the lock.
 func (s *Sensor) lock() (unlock func(), err error) {
-	if s.dir == "" {
-		s.mu.Lock()
+	s.mu.Lock()
+	if !s.Pinned() {
 		return s.mu.Unlock, nil
 	}
-	f, err := os.Open(s.dir)
-	if err != nil {
+	if err := unix.Flock(int(s.held.dir.Fd()), unix.LOCK_EX); err != nil {
+		s.mu.Unlock()
 		return nil, fmt.Errorf("lock the sensor: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock the sensor: %w", err)
-	}
-	return func() { f.Close() }, nil
+	return func() {
+		_ = unix.Flock(int(s.held.dir.Fd()), unix.LOCK_UN) // or Close does it
+		s.mu.Unlock()
+	}, nil
 }

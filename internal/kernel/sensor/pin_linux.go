@@ -58,14 +58,21 @@ func Start(dir string) error {
 	return s.close()
 }
 
-// needFilesystem wants a BPF filesystem at dir or above it.
+// needFilesystem wants dir, and a BPF filesystem at it.
 func needFilesystem(dir string) error {
+	there := dir // or the nearest above it that is
 	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return &UnavailableError{Lack: LackFilesystem, Err: &fs.PathError{Op: "statfs", Path: dir, Err: err}}
+	err := unix.Statfs(there, &st)
+	for ; errors.Is(err, fs.ErrNotExist) && filepath.Dir(there) != there; err = unix.Statfs(there, &st) {
+		there = filepath.Dir(there)
 	}
-	if uint32(st.Type) != unix.BPF_FS_MAGIC {
-		return &UnavailableError{Lack: LackFilesystem, Err: fmt.Errorf("%s is none", dir)}
+	switch {
+	case err != nil:
+		return &UnavailableError{Lack: LackFilesystem, Err: &fs.PathError{Op: "statfs", Path: there, Err: err}}
+	case uint32(st.Type) != unix.BPF_FS_MAGIC:
+		return &UnavailableError{Lack: LackFilesystem, Err: fmt.Errorf("%s is none", there)}
+	case there != dir:
+		return fmt.Errorf("pin the sensor: there is no folder %s: make it first (mkdir -p %s)", dir, dir)
 	}
 	return nil
 }
@@ -126,7 +133,8 @@ func (s *set) pin(dir string) error {
 }
 
 // Open returns the sensor that is pinned in dir (Dir if empty), ErrNotRunning if
-// there is none, a *LayoutError if another version of closewait started it.
+// there is none, a *LayoutError if another version of closewait started it. Who has
+// opened it keeps it until Close, also when somebody stops it (Stopped).
 func Open(dir string) (*Sensor, error) {
 	if dir == "" {
 		dir = Dir
@@ -144,7 +152,10 @@ func Open(dir string) (*Sensor, error) {
 	if err := s.checkLayout(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if err := s.openPins(); err != nil {
+	switch err := s.openPins(); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errors.Join(ErrNotRunning, s.Close()) // it is just being stopped
+	case err != nil:
 		return nil, errors.Join(fmt.Errorf("open the sensor: %w", unavailable(err)), s.Close())
 	}
 	return s, nil
@@ -166,7 +177,10 @@ func (s *Sensor) checkLayout() error {
 	return nil
 }
 
-func (s *Sensor) openPins() error {
+func (s *Sensor) openPins() (err error) {
+	if s.held, err = holdFolder(s.dir); err != nil {
+		return err
+	}
 	for _, name := range pinned {
 		if name == traceMapControl {
 			continue
@@ -187,11 +201,12 @@ func (s *Sensor) openPins() error {
 		}
 		s.set.programs[t.program] = p
 	}
-	return nil
+	return s.openLinks()
 }
 
 // Stop ends the sensor that is pinned in dir (Dir if empty), whatever version of
-// closewait started it. The error is ErrNotRunning if there is none.
+// closewait started it; for those that have it open, when they close it. The error is
+// ErrNotRunning if there is none.
 func Stop(dir string) error {
 	if dir == "" {
 		dir = Dir
@@ -215,7 +230,7 @@ func Stop(dir string) error {
 }
 
 // remove removes dir and what is pinned in it. The links go first: then nothing
-// runs any more, even if the rest can not be removed.
+// runs any more that nobody holds, even if the rest can not be removed.
 func remove(dir string) error {
 	if err := empty(dir); err != nil {
 		return err

@@ -214,6 +214,16 @@ func TestNoFilesystemToPinIn(t *testing.T) {
 	}
 }
 
+func TestNoFolderToPinIn(t *testing.T) {
+	missing := place(t)
+	for _, below := range []string{"sub", "sub/sub"} {
+		err := Start(filepath.Join(missing, below))
+		if err == nil || !strings.Contains(err.Error(), "there is no folder "+filepath.Dir(filepath.Join(missing, below))+":") || strings.Contains(err.Error(), "mount") {
+			t.Errorf("%s: %v", below, err)
+		}
+	}
+}
+
 func TestTwoReadersHearTheSame(t *testing.T) {
 	dir := place(t)
 	must(t, Start(dir))

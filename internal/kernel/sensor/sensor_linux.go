@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -17,10 +16,11 @@ import (
 // may run at the same time, in several goroutines; Close may not.
 type Sensor struct {
 	set *set
-	// dir is where it is pinned; empty for this process's own.
+	// dir is where it is pinned; empty for this process's own. held is of a pinned one.
 	dir   string
+	held  *hold
 	mu    sync.Mutex
-	taken [Places]bool // own readers' places
+	taken [Places]bool // this process's readers' places
 }
 
 // Load starts a sensor that ends with Close, or with this process, however that
@@ -37,7 +37,7 @@ func own(has func(tracepoint string) (bool, error)) (*Sensor, error) {
 }
 
 // Close ends this process's own sensor, or lets go of a pinned one.
-func (s *Sensor) Close() error { return s.set.close() }
+func (s *Sensor) Close() error { return errors.Join(s.set.close(), s.held.close()) }
 
 // Pinned reports whether it goes on after Close.
 func (s *Sensor) Pinned() bool { return s.dir != "" }
@@ -56,14 +56,6 @@ func (s *Sensor) History(each func(*Record) error) error {
 	}
 	defer in.Close()
 	return readRecords(in, each)
-}
-
-// open begins a pass over the histories.
-func (s *Sensor) open() (io.ReadCloser, error) {
-	if s.Pinned() {
-		return os.Open(filepath.Join(s.dir, listProgList))
-	}
-	return s.set.lister.Open()
 }
 
 // bufferPages is what the kernel fills before it copies (bpf_seq_read()).

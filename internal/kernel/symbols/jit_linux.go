@@ -99,6 +99,9 @@ func (j *jitMap) wanting(exe string, pid int) string {
 	return "compiled code without a perf map"
 }
 
+// anonymous is how V8 itself writes a function without a name.
+const anonymous = "<anonymous>"
+
 // names finds the compiled functions of addresses.
 func (j *jitMap) names(addrs []uint64) map[uint64][]Frame {
 	named := map[uint64][]Frame{}
@@ -111,6 +114,9 @@ func (j *jitMap) names(addrs []uint64) map[uint64][]Frame {
 		f := Frame{Function: method(fn.name), Offset: fn.offset}
 		if function, file, line, ok := scripted(fn.name); ok {
 			f.Function, f.File, f.Line = function, file, line
+		}
+		if f.Function == "" { // it is listed, and has no name
+			f.Function = anonymous
 		}
 		named[addr] = []Frame{f}
 	}

@@ -18,7 +18,8 @@ const { TCP, TCPConnectWrap, constants } = process.binding('tcp_wrap');
 const [mode, port] = process.argv.slice(-2);
 
 function openUpstream() {
-  const s = net.connect(port, '127.0.0.1');
+  // A socket that is asked by name looks it up first: an anonymous function connects.
+  const s = mode === "net" ? net.connect(port, '127.0.0.1') : new net.Socket().connect({ port, host: '127.0.0.1' });
   s.on('data', () => {});
   s.on('end', () => console.log('done'));
 }
@@ -38,7 +39,7 @@ function handleRequest() {
   if (mode === "direct") openDirectly(); else openUpstream();
 }
 
-process.stdin.once('data', handleRequest);
+process.stdin.once('data', mode === "nameless" ? (() => () => openDirectly())() : handleRequest);
 process.stdin.on('end', () => process.exit(0));
 console.log('ready');
 `
@@ -56,8 +57,10 @@ func TestNodeFunctions(t *testing.T) {
 		line int
 	}{
 		// net.connect opens in a later tick: the application is not on the stack.
-		{"net", []string{"internalConnect", "processTicksAndRejections", "uv_run"}, "uv__read", 0},
-		{"direct", []string{"openDirectly", "handleRequest", "onceWrapper", "uv_run"}, "openDirectly", 13},
+		{"net", []string{"internalConnect", "processTicksAndRejections", "uv_run"}, "processTicksAndRejections", 0},
+		{"socket", []string{"internalConnect", "<anonymous>", "processTicksAndRejections", "uv_run"}, "processTicksAndRejections", 0},
+		{"nameless", []string{"openDirectly", "<anonymous>", "onceWrapper", "uv_run"}, "openDirectly", 14},
+		{"direct", []string{"openDirectly", "handleRequest", "onceWrapper", "uv_run"}, "openDirectly", 14},
 	} {
 		t.Run(row.mode, func(t *testing.T) {
 			cmd := exec.Command(node, "--no-deprecation", "--perf-basic-prof", "--interpreted-frames-native-stack", script, row.mode, peer(t))

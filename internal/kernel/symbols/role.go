@@ -68,7 +68,7 @@ func plumbingModule(base string) bool {
 }
 
 // loops are functions of event loops: libuv, libevent, libev, GLib, nginx, Redis,
-// and those of Go, Java and Rust that schedule others.
+// those of Go, Java and Rust that schedule others, and Node's queue of ticks.
 var loops = []string{
 	"uv_run", "uv__io_poll", "uv__run_", "uv__stream_io", "uv__read", "uv__server_io",
 	"event_base_loop", "event_base_dispatch", "ev_run", "ev_invoke_pending",
@@ -76,7 +76,7 @@ var loops = []string{
 	"ngx_process_events_and_timers", "ngx_epoll_process_events", "ngx_worker_process_cycle", "aeProcessEvents", "aeMain",
 	"tokio::runtime::", "mio::poll::", "boost::asio::detail::scheduler::", "boost::asio::detail::epoll_reactor",
 	"io.netty.channel.epoll.EpollEventLoop", "io.netty.channel.nio.NioEventLoop", "io.netty.util.concurrent.", "sun.nio.ch.EPoll", "sun.nio.ch.Selector",
-	"node::SpinEventLoop",
+	"node::SpinEventLoop", "processTicksAndRejections",
 }
 
 func eventLoop(function string) bool {

@@ -33,9 +33,12 @@ func (m *model) totals() string {
 		return t
 	}
 	r := m.shown.Report
+	stuck := report.Number(r.Totals.Stuck) + " stuck"
+	if m.o.Filter != "" {
+		stuck += " of those asked for" // the other numbers are the host's
+	}
 	parts := []string{
-		report.Number(r.Totals.TCP) + " TCP sockets", report.Number(r.Totals.CloseWait) + " CLOSE_WAIT",
-		m.paint(strong, report.Number(r.Totals.Stuck)+" stuck"),
+		report.Number(r.Totals.TCP) + " TCP sockets", report.Number(r.Totals.CloseWait) + " CLOSE_WAIT", m.paint(strong, stuck),
 	}
 	if n := r.Totals.Masked; n > 0 {
 		parts = append(parts, m.paint(strong, report.Number(n)+" dead"))
@@ -46,7 +49,11 @@ func (m *model) totals() string {
 	if n := len(r.Limits); n > 0 {
 		parts = append(parts, m.paint(warn, "not all seen (?)"))
 	}
-	return strings.Join(parts, " · ")
+	line := strings.Join(parts, " · ")
+	if ansi.StringWidth(line) > m.width {
+		return strings.Join(parts[1:], " · ") // what is least of use makes room
+	}
+	return line
 }
 
 func (m *model) trouble() string {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/closewait/closewait/internal/diagnose"
 	"github.com/closewait/closewait/internal/report"
 	"github.com/closewait/closewait/internal/watch"
@@ -157,11 +159,15 @@ func (m *model) nothing() string {
 
 func (m *model) titles(c columns) string {
 	who := "WHO"
-	if m.list.filter != "" {
-		who += " (filter: " + report.Shorten(m.list.filter, 20) + ")"
-	}
 	if m.list.sort != watch.BySeverity {
 		who += " by " + m.list.sort.String()
+	}
+	if f := m.list.filter; f != "" {
+		filter := " (filter: " + report.Shorten(f, 20) + ")"
+		if ansi.StringWidth(who+filter) > c.who {
+			filter = " /" + report.Shorten(f, 20) // as it was typed; what does not fit is cut
+		}
+		who += filter
 	}
 	return "  " + strings.Join([]string{
 		fit("", c.mark), right("STUCK", c.count), fit("TREND", c.trend), right("GROWTH", c.rate), fit("AGES", c.ages),

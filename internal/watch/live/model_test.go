@@ -190,6 +190,41 @@ func TestPauseKeepsThePicture(t *testing.T) {
 	}
 }
 
+// With a filter, what is stuck is said to be of it: the other numbers are the host's.
+func TestTheHeadSaysWhatIsFiltered(t *testing.T) {
+	for _, c := range []struct {
+		filter string
+		width  int
+		want   string
+	}{
+		{"", 80, "2,318 TCP sockets · 138 CLOSE_WAIT · 138 stuck · 9 dead · not all seen (?)"},
+		{"--port 443", 100, "2,318 TCP sockets · 138 CLOSE_WAIT · 138 stuck of those asked for · 9 dead · not all seen (?)"},
+		{"--port 443", 80, "138 CLOSE_WAIT · 138 stuck of those asked for · 9 dead · not all seen (?)"},
+	} {
+		m := play(t, newModel(Options{Filter: c.filter}), tea.WindowSizeMsg{Width: c.width, Height: 24}, Update{Picture: pictureOf(finding("a", 3))})
+		if got := drawn(m)[1]; got != c.want {
+			t.Errorf("%q at %d: %q, want %q", c.filter, c.width, got, c.want)
+		}
+	}
+}
+
+// The order is to be seen also where a filter takes room.
+func TestTheTitleNamesTheOrderFirst(t *testing.T) {
+	for _, c := range []struct {
+		filter string
+		width  int
+		want   string
+	}{
+		{"ap", 80, "WHO by count /ap"}, {"apache server of mine", 80, "WHO by count /apache…"},
+		{"ap", 100, "WHO by count (filter: ap)"}, {"", 80, "WHO by count"},
+	} {
+		m := play(t, newModel(Options{}), tea.WindowSizeMsg{Width: c.width, Height: 24}, Update{Picture: pictureOf(finding("a", 3))}, "s", "/", tea.PasteMsg{Content: c.filter}, "enter")
+		if _, got, _ := strings.Cut(drawn(m)[headLines], "CAUSE"); strings.TrimSpace(got) != c.want {
+			t.Errorf("%q at %d: %q, want %q", c.filter, c.width, strings.TrimSpace(got), c.want)
+		}
+	}
+}
+
 func TestTheFilterIsBoundedAndEdited(t *testing.T) {
 	m := play(t, newModel(Options{}), Update{Picture: pictureOf(finding("a", 3))}, "/", tea.PasteMsg{Content: "ab\n\x1b[2Jc"}, "日", "backspace")
 	if m.list.filter != "ab \x1b[2Jc" { // shown harmless, like all text

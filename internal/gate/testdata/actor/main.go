@@ -38,6 +38,13 @@ func main() {
 		}
 		time.Sleep(hold)
 		keep(kept)
+	case "shut": // ends its own side, and keeps the connection
+		kept := dial(address, count)
+		for _, c := range kept {
+			check(c.(*net.TCPConn).CloseWrite())
+		}
+		time.Sleep(hold)
+		keep(kept)
 	case "share": // a child has the connection too, and lives on
 		f, err := dial(address, 1)[0].(*net.TCPConn).File()
 		check(err)
