@@ -98,18 +98,16 @@ func traces(t testing.TB) string {
 	return strings.Join(found, "\n")
 }
 
-// gone waits until the kernel has no more of us than before; maybe less, for it
-// frees late.
+// gone waits until the kernel has nothing any more of what was there when it was
+// called, and not before: it frees late. What comes meanwhile is some other test's.
 func gone(t testing.TB, before string) {
 	t.Helper()
 	known := strings.Split(before, "\n")
+	left := slices.DeleteFunc(strings.Split(traces(t), "\n"), func(trace string) bool { return slices.Contains(known, trace) })
 	await(t, "the kernel to be as before", func() bool {
-		for line := range strings.Lines(traces(t)) {
-			if !slices.Contains(known, strings.TrimSpace(line)) {
-				return false
-			}
-		}
-		return true
+		now := strings.Split(traces(t), "\n")
+		left = slices.DeleteFunc(left, func(trace string) bool { return !slices.Contains(now, trace) })
+		return len(left) == 0
 	})
 }
 
