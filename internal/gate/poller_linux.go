@@ -86,9 +86,27 @@ func openSockets() map[uint64]bool {
 
 // Look implements Witness.
 func (p *Polling) Look(ctx context.Context) (Sighting, error) {
-	snap, err := p.tree.Look(ctx)
+	snap, err := p.look(ctx)
+	if err == nil && p.bereft(snap) {
+		snap, err = p.look(ctx)
+	}
 	if err != nil {
 		return Sighting{}, err
+	}
+	out := Sighting{Snapshot: snap}
+	for _, m := range p.tree.Members() {
+		out.Processes = append(out.Processes, Process{PID: m.PID, PPID: m.PPID, StartTicks: m.StartTicks, Ended: m.Ended})
+	}
+	out.Died = p.compare(ctx, snap)
+	p.trace()
+	return out, nil
+}
+
+// look reads what there is.
+func (p *Polling) look(ctx context.Context) (*observe.Snapshot, error) {
+	snap, err := p.tree.Look(ctx)
+	if err != nil {
+		return nil, err
 	}
 	snap.Sockets = slices.DeleteFunc(snap.Sockets, func(s observe.Socket) bool { return p.inherited[s.Inode] })
 	p.looks++
@@ -96,13 +114,25 @@ func (p *Polling) Look(ctx context.Context) (Sighting, error) {
 		p.gap = max(p.gap, snap.TakenAt.Sub(p.last))
 	}
 	p.last = snap.TakenAt
-	out := Sighting{Snapshot: snap}
-	for _, m := range p.tree.Members() {
-		out.Processes = append(out.Processes, Process{PID: m.PID, PPID: m.PPID, StartTicks: m.StartTicks, Ended: m.Ended})
+	return snap, nil
+}
+
+// bereft reports whether connections have vanished together with their processes.
+// These may have passed them on to children that began after a look had listed the
+// processes: the next list has them.
+func (p *Polling) bereft(snap *observe.Snapshot) bool {
+	shown := map[key]bool{}
+	for i := range snap.Sockets {
+		if x := &snap.Sockets[i]; len(x.Holders) > 0 {
+			shown[keyOf(x)] = true
+		}
 	}
-	out.Died = p.compare(snap)
-	p.trace()
-	return out, nil
+	for k, was := range p.seen {
+		if !shown[k] && len(was.processes) > 0 && !p.anyAlive(was.processes) {
+			return true
+		}
+	}
+	return false
 }
 
 // trace begins to trace the holders of what looks stuck, or everything.
@@ -180,7 +210,7 @@ func (p *Polling) Leave(tid int) {
 
 // compare notes what is there now, and returns what has gone together with its
 // processes since the last look.
-func (p *Polling) compare(snap *observe.Snapshot) []Death {
+func (p *Polling) compare(ctx context.Context, snap *observe.Snapshot) []Death {
 	described := map[int32]*observe.Process{}
 	for i := range snap.Processes {
 		described[int32(snap.Processes[i].PID)] = &snap.Processes[i]
@@ -206,10 +236,14 @@ func (p *Polling) compare(snap *observe.Snapshot) []Death {
 		if torn(snap) && p.anyAlive(was.processes) {
 			continue // it may be there and not have been shown
 		}
-		delete(p.seen, k)
 		if len(was.processes) == 0 || p.anyAlive(was.processes) {
+			delete(p.seen, k)
 			continue // closed by one of them
 		}
+		if p.tree.Remains(ctx, &was.socket) {
+			continue // they are still ending, or have passed it on to who is not listed yet
+		}
+		delete(p.seen, k)
 		if counts, exact := p.died(k, was, snap.TakenAt); counts {
 			died = append(died, Death{Socket: was.socket, Processes: was.processes, At: was.at, HalfClosed: was.halfClosed(), Exact: exact})
 		}

@@ -175,13 +175,15 @@ func (s *Sensed) toldOf(gone map[key]*sight) bool {
 	return true
 }
 
-// died are the connections that only an exit ended: those that the kernel told,
-// and of those that polling inferred the ones of which the kernel said nothing.
+// died are the connections that only an exit ended: those that the kernel told.
+// Of what polling inferred, the kernel's silence says that it has not ended: another
+// process has it, which the look did not show. Polling's word stands only where the
+// kernel's may be missing.
 func (s *Sensed) died(inferred []Death, gone map[key]*sight) (out []Death) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, d := range inferred {
-		if s.ended[keyOf(&d.Socket)] == nil {
+		if s.ended[keyOf(&d.Socket)] == nil && (d.Socket.MPTCP || d.Socket.Dead() || s.lost > 0 || s.failed != nil) {
 			out = append(out, d)
 		}
 	}
