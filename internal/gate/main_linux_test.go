@@ -122,6 +122,7 @@ type outcome struct {
 	Leaked   bool
 	Counts   struct{ Stuck, Died, Inferred, Peak int }
 	Witness  struct {
+		Exact        bool    `json:"exact"`
 		LongestGapMS float64 `json:"longest_gap_ms"`
 	}
 	Survivors []struct{ PID int }

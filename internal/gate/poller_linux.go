@@ -25,6 +25,7 @@ type Polling struct {
 	tree   *collect.Tree
 	tracer *tracer // nil: nothing is stopped
 	seen   map[key]*sight
+	gone   map[key]*sight // of those, what the last look did not show any more
 	// last words of processes: what they held half-closed when they were stopped on
 	// their way out.
 	words   map[Process]map[key]bool
@@ -228,6 +229,7 @@ func (p *Polling) compare(ctx context.Context, snap *observe.Snapshot) []Death {
 		}
 		now.socket, now.at, now.processes = *s, snap.TakenAt, holdersOf(s, described)
 	}
+	p.gone = map[key]*sight{}
 	var died []Death
 	for k, was := range p.seen {
 		if was.at.Equal(snap.TakenAt) {
@@ -237,18 +239,23 @@ func (p *Polling) compare(ctx context.Context, snap *observe.Snapshot) []Death {
 			continue // it may be there and not have been shown
 		}
 		if len(was.processes) == 0 || p.anyAlive(was.processes) {
-			delete(p.seen, k)
+			p.lose(k)
 			continue // closed by one of them
 		}
 		if p.tree.Remains(ctx, &was.socket) {
 			continue // they are still ending, or have passed it on to who is not listed yet
 		}
-		delete(p.seen, k)
+		p.lose(k)
 		if counts, exact := p.died(k, was, snap.TakenAt); counts {
 			died = append(died, Death{Socket: was.socket, Processes: was.processes, At: was.at, HalfClosed: was.halfClosed(), Exact: exact})
 		}
 	}
 	return died
+}
+
+func (p *Polling) lose(k key) {
+	p.gone[k] = p.seen[k]
+	delete(p.seen, k)
 }
 
 // died decides whether only the end of its processes ended a connection. The

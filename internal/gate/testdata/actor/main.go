@@ -49,6 +49,14 @@ func main() {
 		kept := dial(address, count)
 		defer closeAll(kept)
 		time.Sleep(hold)
+	case "shut": // both directions, and the descriptors kept
+		kept := dial(address, count)
+		for _, c := range kept {
+			check(c.(*net.TCPConn).CloseWrite())
+			_, _ = io.Copy(io.Discard, c)
+		}
+		time.Sleep(hold)
+		keep(kept)
 	case "tidy": // closed upon the end of file
 		for _, c := range dial(address, count) {
 			_, _ = io.Copy(io.Discard, c)
