@@ -109,7 +109,7 @@ func (g *gated) run(ctx context.Context, command []string) error {
 			if n > 1 {
 				left = fmt.Sprintf("%d processes", n)
 			}
-			fmt.Fprintf(g.err.w, "closewait run: the program has ended and left %s behind: watching half-closed connections for at most %v… (Ctrl-C: stop)\n", left, most)
+			fmt.Fprintf(g.err.w, "closewait run: the program has ended and left %s behind: watching their connections for at most %v… (Ctrl-C: stop)\n", left, most)
 		},
 	})
 	if start, ok := errors.AsType[*gate.StartError](err); ok {

@@ -27,6 +27,11 @@ func main() {
 		kept := dial(address, count)
 		time.Sleep(hold)
 		keep(kept)
+	case "later": // begins to leak when the program that started it has ended
+		time.Sleep(200 * time.Millisecond)
+		kept := dial(address, count)
+		time.Sleep(hold)
+		keep(kept)
 	case "alone": // its own server, which closes
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		check(err)
