@@ -32,7 +32,7 @@ func Follow(root int) (*Family, error) {
 		return nil, unavailable(err)
 	}
 	f := &Family{root: root, collection: c}
-	first := familyMember{From: uint64(clock(unix.CLOCK_BOOTTIME)) * 1000}
+	first := familyMember{From: clock(unix.CLOCK_BOOTTIME) * 1000}
 	if err := f.members().Put(uint32(root), first); err != nil {
 		return nil, errors.Join(fmt.Errorf("follow process %d: %w", root, err), f.Close())
 	}
