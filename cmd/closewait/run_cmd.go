@@ -149,6 +149,11 @@ func (g *gated) watcher() (gate.Witness, func(), error) {
 		return gate.NewPolling(which), none, nil
 	}
 	x, err := collect.OpenSensing(collect.Options{})
+	if err == nil {
+		if err = x.Follow(os.Getpid()); err != nil {
+			_ = x.Close()
+		}
+	}
 	switch {
 	case err == nil:
 		return gate.NewSensed(x), func() { _ = x.Close() }, nil

@@ -91,7 +91,8 @@ func (x *Sensing) Close() error {
 }
 
 // Follow has the kernel note from now on which processes descend from one. It is
-// called once, before Listen.
+// called once, before Listen. It fails in a container's PID namespace: what the kernel
+// tells has the host's numbers.
 func (x *Sensing) Follow(pid int) (err error) {
 	x.family, err = sensor.Follow(pid)
 	return err

@@ -59,6 +59,10 @@ func play(args []string) int {
 			return 99
 		}
 		defer x.Close()
+		if err := x.Follow(os.Getpid()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 99
+		}
 		o.Witness = gate.NewSensed(x)
 	}
 	out, err := gate.Run(context.Background(), o)

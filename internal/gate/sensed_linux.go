@@ -33,9 +33,7 @@ type Sensed struct {
 	lost   uint64
 	failed error
 	before uint64 // what was lost before this run
-	// unfollowed is why the kernel does not tell who is whose child.
-	unfollowed error
-	behind     bool // the last look did not hear all that had happened
+	behind bool   // the last look did not hear all that had happened
 }
 
 // mostEnds bounds how many ends are remembered: those of the whole host come.
@@ -48,7 +46,8 @@ const (
 	recallEvery = 250 * time.Millisecond
 )
 
-// NewSensed is a witness with a sensor, which it does not close.
+// NewSensed is a witness with a sensor, which it does not close and which follows this
+// process (collect.Sensing.Follow).
 func NewSensed(x *collect.Sensing) *Sensed {
 	return &Sensed{
 		Polling: NewPolling(TraceNone), sensing: x, held: map[key]*sight{}, histories: map[key]*observe.History{},
@@ -61,7 +60,6 @@ func (s *Sensed) Begin(ctx context.Context, pid int) error {
 	if err := s.Polling.Begin(ctx, pid); err != nil {
 		return err
 	}
-	s.unfollowed = s.sensing.Follow(pid)
 	s.before = s.sensing.Lost()
 	s.sensing.ShortLived = func(pid int) bool { return s.member(pid, time.Now()) }
 	ctx, s.stop = context.WithCancel(ctx)
@@ -85,9 +83,6 @@ func (s *Sensed) Begin(ctx context.Context, pid int) error {
 // member reports whether a process was the program's at a time. That is known from its
 // fork on, for it may have been reaped since.
 func (s *Sensed) member(pid int, at time.Time) bool {
-	if s.unfollowed != nil {
-		return s.tree.Has(pid) // as long as it is there
-	}
 	return s.sensing.Has(pid, at)
 }
 
@@ -318,10 +313,7 @@ func (s *Sensed) Describe() Description {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lost = max(s.lost, s.sensing.Lost()-s.before)
-	d.Name, d.Exact, d.Blind = "sensor", s.lost == 0 && s.failed == nil && !s.behind && s.unfollowed == nil, nil
-	if s.unfollowed != nil {
-		d.Blind = append(d.Blind, "processes that were reaped before what the kernel told of them was read")
-	}
+	d.Name, d.Exact, d.Blind = "sensor", s.lost == 0 && s.failed == nil && !s.behind, nil
 	if s.behind {
 		d.Blind = append(d.Blind, "what the kernel told in the last moments: it was not read in time")
 	}

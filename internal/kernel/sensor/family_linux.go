@@ -23,6 +23,9 @@ type Family struct {
 // the initial PID namespace, as in an Event. The error is an *UnavailableError where
 // the host can not.
 func Follow(root int) (*Family, error) {
+	if !initialPIDs() {
+		return nil, &UnavailableError{Lack: LackPrivilege, Err: errOtherPIDs}
+	}
 	spec, err := loadFamily()
 	if err != nil {
 		return nil, err
@@ -41,6 +44,16 @@ func Follow(root int) (*Family, error) {
 		return nil, errors.Join(unavailable(err), f.Close())
 	}
 	return f, nil
+}
+
+// errOtherPIDs: what the kernel's programs call a process is not what it is called here.
+var errOtherPIDs = errors.New("this is not the host's PID namespace")
+
+// initialPIDs reports whether process numbers are the host's: its namespace has a fixed
+// inode (include/uapi/linux/nsfs.h, PID_NS_INIT_INO).
+func initialPIDs() bool {
+	var st unix.Stat_t
+	return unix.Stat("/proc/self/ns/pid", &st) == nil && st.Ino == 0xEFFFFFFC
 }
 
 func (f *Family) members() *ebpf.Map { return f.collection.Maps[familyMapMembers] }
