@@ -113,7 +113,7 @@ func (g *gated) run(ctx context.Context, command []string) error {
 			if n > 1 {
 				left = fmt.Sprintf("%d processes", n)
 			}
-			fmt.Fprintf(g.err.w, "closewait run: the program has ended and left %s behind: watching half-closed connections for at most %v… (Ctrl-C: stop)\n", left, most)
+			fmt.Fprintf(g.err.w, "closewait run: the program has ended and left %s behind: watching their connections for at most %v… (Ctrl-C: stop)\n", left, most)
 		},
 	})
 	if start, ok := errors.AsType[*gate.StartError](err); ok {
@@ -153,6 +153,11 @@ func (g *gated) watcher() (gate.Witness, func(), error) {
 		return gate.NewPolling(which), none, nil
 	}
 	x, err := collect.OpenSensing(collect.Options{})
+	if err == nil {
+		if err = x.Follow(os.Getpid()); err != nil {
+			_ = x.Close()
+		}
+	}
 	switch {
 	case err == nil:
 		return gate.NewSensed(x), func() { _ = x.Close() }, nil

@@ -24,6 +24,8 @@ type Sensing struct {
 	boot   time.Time
 	since  time.Time
 	blind  bool
+	asked  chan chan<- struct{}
+	family *sensor.Family
 
 	mu    sync.Mutex
 	names *symbols.Resolver
@@ -69,6 +71,7 @@ func sense(s *sensor.Sensor) (*Sensing, error) {
 	}
 	x := &Sensing{
 		sensor: s, boot: sensor.BootTime(), names: symbols.New(symbols.Options{}), known: map[uint32]int{},
+		asked: make(chan chan<- struct{}),
 		blind: slices.Contains(status.Missing, "sock_recv_length"),
 	}
 	x.since = x.at(status.Since)
@@ -83,14 +86,71 @@ func (x *Sensing) Own() bool { return !x.sensor.Pinned() }
 func (x *Sensing) Stopped() bool { return x.sensor.Stopped() }
 
 // Close ends the sensor, or leaves one that is pinned as it is.
-func (x *Sensing) Close() error { return errors.Join(x.names.Close(), x.sensor.Close()) }
+func (x *Sensing) Close() error {
+	err := errors.Join(x.names.Close(), x.sensor.Close())
+	if x.family != nil {
+		err = errors.Join(err, x.family.Close())
+	}
+	return err
+}
+
+// Follow has the kernel note from now on which processes descend from one. It is
+// called once, before Listen. It fails in a container's PID namespace: what the kernel
+// tells has the host's numbers.
+func (x *Sensing) Follow(pid int) (err error) {
+	x.family, err = sensor.Follow(pid)
+	return err
+}
+
+// Has reports whether the process that had a number at a time descends from the one
+// that is followed. It matters not whether it still lives.
+func (x *Sensing) Has(pid int, at time.Time) bool {
+	return x.family != nil && x.family.Has(pid, at.Sub(x.boot))
+}
+
+// CatchUp waits until Listen has told everything that has happened, and reports
+// whether it has before ctx ended.
+func (x *Sensing) CatchUp(ctx context.Context) bool {
+	told := make(chan struct{})
+	select {
+	case <-ctx.Done():
+		return false
+	case x.asked <- told:
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-told:
+		return true
+	}
+}
+
+// Lost is how many events were not told and processes not noted, for want of room.
+func (x *Sensing) Lost() (n uint64) {
+	st, err := x.sensor.Status()
+	if err != nil {
+		return 1
+	}
+	n = st.LostHistories
+	for _, events := range st.LostEvents {
+		n += events
+	}
+	if x.family != nil {
+		missed, err := x.family.Missed()
+		if err != nil {
+			return 1
+		}
+		n += missed
+	}
+	return n
+}
 
 // Listen calls each for what happens, from when it has called ready on, until ctx
 // ends, which is no error. What each gets is its own. Every end is told, also a quick
 // one: for how long a connection that is older than the sensor was half-closed is not
 // known to it.
 func (x *Sensing) Listen(ctx context.Context, ready func(), each func(*observe.Happening)) error {
-	o := sensor.EventOptions{Kinds: []sensor.Kind{sensor.KindZero, sensor.KindEnded, sensor.KindReleased}, Ready: ready}
+	o := sensor.EventOptions{Kinds: []sensor.Kind{sensor.KindZero, sensor.KindEnded, sensor.KindReleased}, CatchUp: x.asked, Ready: ready}
 	if x.ShortLived != nil {
 		o.Kinds = append(o.Kinds, sensor.KindStack)
 	}
@@ -114,7 +174,7 @@ var happened = map[sensor.Kind]observe.HappeningKind{
 func (x *Sensing) happening(kind observe.HappeningKind, e *sensor.Event) *observe.Happening {
 	h := &observe.Happening{
 		Kind: kind, At: x.at(e.Time), NetNS: uint64(e.NetNS), Cookie: e.Cookie, State: e.State, Local: e.Local, Remote: e.Remote,
-		PID: int(e.PID), Comm: e.Comm, Held: e.Held, Lost: e.Lost, Unread: int(e.Unread), History: x.plain(&e.History),
+		PID: int(e.PID), Comm: e.Comm, Exiting: e.Exiting, Held: e.Held, Lost: e.Lost, Unread: int(e.Unread), History: x.plain(&e.History),
 	}
 	h.History.OpenedBy, h.History.ReadBy, h.History.ZeroBy = x.numberOf(e.OpenerStack), x.numberOf(e.ReaderStack), x.numberOf(e.ZeroStack)
 	if kind == observe.HappenedLost {

@@ -5,6 +5,7 @@ package collect
 import (
 	"context"
 	"runtime"
+	"time"
 
 	"github.com/closewait/closewait/internal/observe"
 )
@@ -25,6 +26,18 @@ func (*Sensing) Stopped() bool { return false }
 
 // Close does nothing.
 func (*Sensing) Close() error { return nil }
+
+// Follow fails.
+func (*Sensing) Follow(int) error { return &UnsupportedError{OS: runtime.GOOS} }
+
+// Has is never asked.
+func (*Sensing) Has(int, time.Time) bool { return false }
+
+// CatchUp is never asked.
+func (*Sensing) CatchUp(context.Context) bool { return false }
+
+// Lost is nothing.
+func (*Sensing) Lost() uint64 { return 0 }
 
 // Seen is nothing.
 func (*Sensing) Seen() *observe.Sensor { return nil }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -123,14 +124,18 @@ func (t *Tree) nothingNew(held map[uint64][]observe.Holder, now time.Time) bool 
 	return true
 }
 
+// dial opens what the own namespace's table is asked by.
+func (t *Tree) dial() (err error) {
+	if t.conn == nil {
+		t.conn, err = sockdiag.Dial(0)
+	}
+	return err
+}
+
 // ask asks for the known sockets, one by one.
 func (t *Tree) ask(ctx context.Context, s *survey, held map[uint64][]observe.Holder) error {
-	if t.conn == nil {
-		conn, err := sockdiag.Dial(0)
-		if err != nil {
-			return err
-		}
-		t.conn = conn
+	if err := t.dial(); err != nil {
+		return err
 	}
 	s.spaces = t.spaces
 	for _, sp := range s.spaces {
@@ -155,6 +160,21 @@ func (t *Tree) ask(ctx context.Context, s *survey, held map[uint64][]observe.Hol
 		s.add(&socket)
 	}
 	return nil
+}
+
+// Remains reports whether a socket that a Look showed is still as it was, whoever
+// holds it: the kernel's table is asked, which no process can be missing in. Of
+// those in other network namespaces, and of MPTCP, that is not known: false.
+func (t *Tree) Remains(ctx context.Context, x *observe.Socket) bool {
+	own := slices.ContainsFunc(t.spaces, func(sp *space) bool { return sp.seen.Own && sp.seen.ID == x.NetNS })
+	if !own || x.MPTCP || x.Dead() || t.dial() != nil {
+		return false
+	}
+	row, err := t.conn.Get(ctx, sockdiag.ID{Local: x.Local, Remote: x.Remote, Cookie: x.Cookie})
+	if errors.Is(err, sockdiag.ErrNotFound) || errors.Is(err, unix.ESTALE) {
+		return false
+	}
+	return err != nil || row.State == x.State && uint64(row.Inode) == x.Inode
 }
 
 // vanished notes that a known socket is in the table no more: it is dead, or has

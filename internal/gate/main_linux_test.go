@@ -60,6 +60,10 @@ func play(args []string) int {
 			return 99
 		}
 		defer x.Close()
+		if err := x.Follow(os.Getpid()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 99
+		}
 		o.Witness = gate.NewSensed(x)
 	}
 	out, err := gate.Run(context.Background(), o)
@@ -123,9 +127,9 @@ type outcome struct {
 	Leaked   bool
 	Counts   struct{ Stuck, Died, Inferred, Peak int }
 	Witness  struct {
+		Exact           bool       `json:"exact"`
 		LongestGapMS    float64    `json:"longest_gap_ms"`
 		SensorStoppedAt *time.Time `json:"sensor_stopped_at"`
-		Exact           bool
 	}
 	Survivors []struct{ PID int }
 	Report    diagnose.Report

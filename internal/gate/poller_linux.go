@@ -25,6 +25,7 @@ type Polling struct {
 	tree   *collect.Tree
 	tracer *tracer // nil: nothing is stopped
 	seen   map[key]*sight
+	gone   map[key]*sight // of those, what the last look did not show any more
 	// last words of processes: what they held half-closed when they were stopped on
 	// their way out.
 	words   map[Process]map[key]bool
@@ -86,9 +87,27 @@ func openSockets() map[uint64]bool {
 
 // Look implements Witness.
 func (p *Polling) Look(ctx context.Context) (Sighting, error) {
-	snap, err := p.tree.Look(ctx)
+	snap, err := p.look(ctx)
+	if err == nil && p.bereft(snap) {
+		snap, err = p.look(ctx)
+	}
 	if err != nil {
 		return Sighting{}, err
+	}
+	out := Sighting{Snapshot: snap}
+	for _, m := range p.tree.Members() {
+		out.Processes = append(out.Processes, Process{PID: m.PID, PPID: m.PPID, StartTicks: m.StartTicks, Ended: m.Ended})
+	}
+	out.Died = p.compare(ctx, snap)
+	p.trace()
+	return out, nil
+}
+
+// look reads what there is.
+func (p *Polling) look(ctx context.Context) (*observe.Snapshot, error) {
+	snap, err := p.tree.Look(ctx)
+	if err != nil {
+		return nil, err
 	}
 	snap.Sockets = slices.DeleteFunc(snap.Sockets, func(s observe.Socket) bool { return p.inherited[s.Inode] })
 	p.looks++
@@ -96,13 +115,25 @@ func (p *Polling) Look(ctx context.Context) (Sighting, error) {
 		p.gap = max(p.gap, snap.TakenAt.Sub(p.last))
 	}
 	p.last = snap.TakenAt
-	out := Sighting{Snapshot: snap}
-	for _, m := range p.tree.Members() {
-		out.Processes = append(out.Processes, Process{PID: m.PID, PPID: m.PPID, StartTicks: m.StartTicks, Ended: m.Ended})
+	return snap, nil
+}
+
+// bereft reports whether connections have vanished together with their processes.
+// These may have passed them on to children that began after a look had listed the
+// processes: the next list has them.
+func (p *Polling) bereft(snap *observe.Snapshot) bool {
+	shown := map[key]bool{}
+	for i := range snap.Sockets {
+		if x := &snap.Sockets[i]; len(x.Holders) > 0 {
+			shown[keyOf(x)] = true
+		}
 	}
-	out.Died = p.compare(snap)
-	p.trace()
-	return out, nil
+	for k, was := range p.seen {
+		if !shown[k] && len(was.processes) > 0 && !p.anyAlive(was.processes) {
+			return true
+		}
+	}
+	return false
 }
 
 // trace begins to trace the holders of what looks stuck, or everything.
@@ -180,7 +211,7 @@ func (p *Polling) Leave(tid int) {
 
 // compare notes what is there now, and returns what has gone together with its
 // processes since the last look.
-func (p *Polling) compare(snap *observe.Snapshot) []Death {
+func (p *Polling) compare(ctx context.Context, snap *observe.Snapshot) []Death {
 	described := map[int32]*observe.Process{}
 	for i := range snap.Processes {
 		described[int32(snap.Processes[i].PID)] = &snap.Processes[i]
@@ -198,6 +229,7 @@ func (p *Polling) compare(snap *observe.Snapshot) []Death {
 		}
 		now.socket, now.at, now.processes = *s, snap.TakenAt, holdersOf(s, described)
 	}
+	p.gone = map[key]*sight{}
 	var died []Death
 	for k, was := range p.seen {
 		if was.at.Equal(snap.TakenAt) {
@@ -206,15 +238,24 @@ func (p *Polling) compare(snap *observe.Snapshot) []Death {
 		if torn(snap) && p.anyAlive(was.processes) {
 			continue // it may be there and not have been shown
 		}
-		delete(p.seen, k)
 		if len(was.processes) == 0 || p.anyAlive(was.processes) {
+			p.lose(k)
 			continue // closed by one of them
 		}
+		if p.tree.Remains(ctx, &was.socket) {
+			continue // they are still ending, or have passed it on to who is not listed yet
+		}
+		p.lose(k)
 		if counts, exact := p.died(k, was, snap.TakenAt); counts {
 			died = append(died, Death{Socket: was.socket, Processes: was.processes, At: was.at, HalfClosed: was.halfClosed(), Exact: exact})
 		}
 	}
 	return died
+}
+
+func (p *Polling) lose(k key) {
+	p.gone[k] = p.seen[k]
+	delete(p.seen, k)
 }
 
 // died decides whether only the end of its processes ended a connection. The

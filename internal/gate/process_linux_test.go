@@ -137,10 +137,34 @@ func awaitGone(t *testing.T, pid int) {
 	t.Errorf("process %d still runs", pid)
 }
 
-// A daemon with nothing half-closed is not waited for.
+// A daemon may leak when the program has ended: it is watched for as long as
+// something may be half-closed.
+func TestADaemonThatLeaksAfterTheProgramCounts(t *testing.T) {
+	address := closing(t)
+	for _, flags := range [][]string{{"--witness", "auto"}, sensorFlags(t)} {
+		for range *often {
+			daemon := act("later", address, 3, 3*time.Second)
+			o := run(t, append(flags, "--grace", "800ms"), act("detach", address, 0, 0, daemon...)...).leaks(t, 3, diagnose.EOFUnread)
+			if len(o.Survivors) != 1 || o.Counts.Stuck != 3 {
+				t.Fatalf("survivors %+v, counts %+v; said:\n%s", o.Survivors, o.Counts, o.err)
+			}
+			awaitGone(t, o.Survivors[0].PID)
+		}
+	}
+}
+
+// One that ends meanwhile is not waited for any longer.
+func TestADaemonThatEndsIsNotWaitedFor(t *testing.T) {
+	o := run(t, []string{"--grace", "20s"}, "sh", "-c", "setsid sleep 0.5 >/dev/null 2>&1 &").passes(t)
+	if o.took > 15*time.Second || len(o.Survivors) != 0 {
+		t.Errorf("took %v, survivors %+v", o.took, o.Survivors)
+	}
+}
+
+// A daemon with nothing half-closed is watched for the grace period only.
 func TestAHarmlessDaemonIsNotWaitedFor(t *testing.T) {
-	o := run(t, []string{"--grace", "20s"}, "sh", "-c", "setsid sleep 1.5 >/dev/null 2>&1 &").passes(t)
-	if o.took > 15*time.Second || len(o.Survivors) != 1 {
+	o := run(t, []string{"--grace", "200ms"}, "sh", "-c", "setsid sleep 4 >/dev/null 2>&1 &").passes(t)
+	if o.took > 10*time.Second || len(o.Survivors) != 1 {
 		t.Errorf("took %v, survivors %+v", o.took, o.Survivors)
 	}
 	for _, s := range o.Survivors {

@@ -56,6 +56,8 @@ type run struct {
 	pace      pace
 	processes []Process // that the last look found
 	failed    error     // of the last look
+	// childless: of all that the program started nothing is left.
+	childless bool
 }
 
 // watch looks until the program has ended, and once more then.
@@ -111,6 +113,7 @@ func (r *run) children(ctx context.Context) {
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case err != nil || pid <= 0:
+			r.childless = errors.Is(err, unix.ECHILD)
 			return
 		case status.Stopped():
 			if tracer != nil && tracer.Stopped(pid, status) {
@@ -143,33 +146,41 @@ func (r *run) survivors() []Process {
 	return alive
 }
 
-// linger gives processes that outlived the program, and hold something
-// half-closed, the grace period: they may be about to close it. Any signal to end cuts it
-// short.
+// linger watches processes that outlived the program: for the grace period, in which
+// they may open what they leak, and what is half-closed then for the grace period too, for
+// they may be about to close it. Any signal to end cuts it short.
 func (r *run) linger(ctx context.Context) {
-	alive := r.survivors()
-	if len(alive) == 0 || !r.ledger.pending() {
-		return
-	}
 	grace := r.options.grace()
-	if r.options.Waiting != nil {
-		r.options.Waiting(len(alive), grace)
-	}
+	begun := time.Now()
+	tell := begun.Add(noticeable)
+	deadline := begun.Add(2*grace + grace/10 + 100*time.Millisecond)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	deadline := time.Now().Add(grace + grace/10 + 100*time.Millisecond)
-	for r.ledger.pending() && time.Now().Before(deadline) && len(r.survivors()) > 0 {
+	for {
+		r.children(ctx)
+		now := time.Now()
+		if r.childless || now.After(deadline) || now.After(begun.Add(grace)) && !r.ledger.pending() {
+			break
+		}
+		if alive := r.survivors(); len(alive) > 0 && now.After(tell) && r.options.Waiting != nil {
+			r.options.Waiting(len(alive), time.Until(deadline).Round(100*time.Millisecond))
+			tell = deadline
+		}
 		select {
 		case <-r.program.signals.came:
 			return
 		case <-r.program.signals.child:
-			r.children(ctx)
 		case <-timer.C:
 			r.look(ctx)
 			timer.Reset(max(r.pace.next(time.Now()), lingering))
 		}
 	}
+	r.look(ctx) // also of those that ended last
 }
+
+// noticeable is how long survivors are watched before that is said: most are about to
+// end.
+const noticeable = 200 * time.Millisecond
 
 // lingering is how often survivors are looked at: there is no hurry.
 const lingering = 20 * time.Millisecond

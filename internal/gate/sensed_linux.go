@@ -26,27 +26,29 @@ type Sensed struct {
 	described map[int]observe.Process
 	ceased    time.Time // when it was first seen that somebody had stopped the sensor
 
-	mu      sync.Mutex
-	members map[int]bool
-	ended   map[key]*observe.Happening
-	order   []key // of ended, the oldest first
-	exits   []*observe.Happening
-	lost    uint64
-	failed  error
+	mu     sync.Mutex
+	ended  map[key]*observe.Happening
+	order  []key // of ended, the oldest first
+	exits  []*observe.Happening
+	lost   uint64
+	failed error
+	before uint64 // what was lost before this run
+	behind bool   // the last look did not hear all that had happened
 }
 
 // mostEnds bounds how many ends are remembered: those of the whole host come.
 const mostEnds = 1 << 16
 
-// forWord is how long a look waits for the kernel's word on what has vanished since
-// the last one.
-const forWord = 100 * time.Millisecond
+// forWord is how long a look waits, on a very busy machine, for what the kernel has told
+// to be read.
+const forWord = time.Second
 
-// NewSensed is a witness with a sensor, which it does not close.
+// NewSensed is a witness with a sensor, which it does not close and which follows this
+// process (collect.Sensing.Follow).
 func NewSensed(x *collect.Sensing) *Sensed {
 	return &Sensed{
 		Polling: NewPolling(TraceNone), sensing: x, held: map[key]*sight{},
-		described: map[int]observe.Process{}, members: map[int]bool{}, ended: map[key]*observe.Happening{},
+		described: map[int]observe.Process{}, ended: map[key]*observe.Happening{},
 	}
 }
 
@@ -55,7 +57,8 @@ func (s *Sensed) Begin(ctx context.Context, pid int) error {
 	if err := s.Polling.Begin(ctx, pid); err != nil {
 		return err
 	}
-	s.sensing.ShortLived = s.member
+	s.before = s.sensing.Lost()
+	s.sensing.ShortLived = func(pid int) bool { return s.member(pid, time.Now()) }
 	ctx, s.stop = context.WithCancel(ctx)
 	s.stopped = make(chan struct{})
 	ready := make(chan struct{})
@@ -74,34 +77,62 @@ func (s *Sensed) Begin(ctx context.Context, pid int) error {
 	}
 }
 
-// member reports whether a process is the program's, by the last look or now.
-func (s *Sensed) member(pid int) bool {
-	s.mu.Lock()
-	known := s.members[pid]
-	s.mu.Unlock()
-	return known || s.tree.Has(pid)
+// member reports whether a process was the program's at a time. That is known from its
+// fork on, for it may have been reaped since.
+func (s *Sensed) member(pid int, at time.Time) bool {
+	return s.sensing.Has(pid, at)
 }
 
 // hear takes in what the kernel tells. It runs beside the looks.
 func (s *Sensed) hear(h *observe.Happening) {
-	exit := h.Kind == observe.HappenedEnd && h.History.FINReceived && h.History.End == observe.EndExited &&
-		h.At.Sub(h.History.HalfClosed) >= suspicious && s.member(h.PID)
+	exit := onlyByExit(h) && s.member(h.PID, h.At)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch h.Kind {
 	case observe.HappenedLost:
 		s.lost += h.Lost
-	case observe.HappenedEnd:
-		k := key{h.NetNS, h.Cookie}
-		s.ended[k] = h
-		if s.order = append(s.order, k); len(s.order) > mostEnds {
-			delete(s.ended, s.order[0])
-			s.order = s.order[1:]
-		}
+	case observe.HappenedEnd, observe.HappenedRelease:
+		s.note(key{h.NetNS, h.Cookie}, h)
 	}
 	if exit {
 		s.exits = append(s.exits, h)
 	}
+}
+
+// note keeps an end, and the end of what had remained of it.
+func (s *Sensed) note(k key, h *observe.Happening) {
+	if s.ended[k] == nil {
+		s.order = append(s.order, k)
+	}
+	s.ended[k] = h
+	if len(s.order) > mostEnds {
+		delete(s.ended, s.order[0])
+		s.order = s.order[1:]
+	}
+}
+
+// onlyByExit reports whether only the exit of a process ended a connection, or closed
+// the descriptor of one that a RST or the like had ended before, and the process had
+// had the time to notice. What the application had shut down is its own doing.
+func onlyByExit(h *observe.Happening) bool {
+	switch h.Kind {
+	case observe.HappenedEnd:
+		return h.History.End == observe.EndExited && h.History.FINReceived && overFor(h) >= suspicious
+	case observe.HappenedRelease:
+		byItself := h.History.End == observe.EndClosed || h.History.End == observe.EndPeer
+		return h.Exiting && !byItself && overFor(h) >= suspicious
+	}
+	return false
+}
+
+// overFor is for how long a process could have known that its peer is done, or that
+// the connection is dead.
+func overFor(h *observe.Happening) time.Duration {
+	since := h.History.HalfClosed
+	if !h.History.FINReceived {
+		since = h.History.Ended
+	}
+	return h.At.Sub(since)
 }
 
 // Look implements Witness.
@@ -110,11 +141,6 @@ func (s *Sensed) Look(ctx context.Context) (Sighting, error) {
 	if err != nil {
 		return out, err
 	}
-	s.mu.Lock()
-	for _, p := range out.Processes {
-		s.members[p.PID] = true
-	}
-	s.mu.Unlock()
 	for _, p := range out.Snapshot.Processes {
 		s.described[p.PID] = p
 	}
@@ -122,7 +148,7 @@ func (s *Sensed) Look(ctx context.Context) (Sighting, error) {
 		s.ceased = out.Snapshot.TakenAt
 	}
 	gone := s.compareHeld(out.Snapshot)
-	s.await(ctx, gone)
+	s.catchUp(ctx)
 	out.Died = s.died(out.Died, gone)
 	for i := range out.Died {
 		if d := &out.Died[i].Socket; d.History == nil {
@@ -161,51 +187,73 @@ func (s *Sensed) compareHeld(snap *observe.Snapshot) map[key]*sight {
 	return gone
 }
 
-// await waits until the kernel has told of everything that has vanished.
-func (s *Sensed) await(ctx context.Context, gone map[key]*sight) {
-	deadline := time.Now().Add(forWord)
-	for ctx.Err() == nil && time.Now().Before(deadline) && !s.toldOf(gone) {
-		time.Sleep(time.Millisecond)
-	}
-}
-
-func (s *Sensed) toldOf(gone map[key]*sight) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for k, was := range gone {
-		if s.ended[k] == nil && !was.socket.MPTCP {
-			return false
+// catchUp waits until everything is heard that happened before: the end of what has
+// vanished, and of what nobody has ever seen.
+func (s *Sensed) catchUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, forWord)
+	defer cancel()
+	go func() {
+		select {
+		case <-s.stopped: // nobody listens
+			cancel()
+		case <-ctx.Done():
 		}
-	}
-	return true
+	}()
+	s.behind = !s.sensing.CatchUp(ctx)
 }
 
-// died are the connections that only an exit ended: those that the kernel told,
-// and of those that polling inferred the ones of which the kernel said nothing.
+// died are the connections that only an exit ended: those that the kernel told.
+// Of what polling inferred, the kernel's silence says that it has not ended: another
+// process has it, which the look did not show. Polling's word stands only where the
+// kernel's may be missing: it never told of a dead connection, say.
 func (s *Sensed) died(inferred []Death, gone map[key]*sight) (out []Death) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, d := range inferred {
-		if s.ended[keyOf(&d.Socket)] == nil {
+		told := s.ended[keyOf(&d.Socket)]
+		unheard := told == nil && (d.Socket.MPTCP || d.Socket.Dead())
+		if unheard || !over(told) && (s.lost > 0 || s.failed != nil) {
 			out = append(out, d)
 		}
 	}
 	for _, h := range s.exits {
-		out = append(out, s.death(h, gone[key{h.NetNS, h.Cookie}]))
+		out = append(out, s.death(h, s.sightOf(key{h.NetNS, h.Cookie}, gone)))
 	}
 	s.exits = nil
 	return out
 }
 
+// over reports whether the kernel has told the end of a connection, and of the
+// descriptor that may have remained.
+func over(h *observe.Happening) bool {
+	return h != nil && (!h.Held || h.Kind == observe.HappenedRelease)
+}
+
+// sightOf is a connection as it was last seen, nil if it was not.
+func (s *Sensed) sightOf(k key, gone map[key]*sight) *sight {
+	for _, sights := range []map[key]*sight{gone, s.seen, s.gone} {
+		if was := sights[k]; was != nil {
+			return was
+		}
+	}
+	return nil
+}
+
 // death is an exit with what was seen of the connection, if anything was.
 func (s *Sensed) death(h *observe.Happening, was *sight) Death {
-	d := Death{At: h.At, HalfClosed: h.At.Sub(h.History.HalfClosed), Exact: true}
+	d := Death{At: h.At, HalfClosed: overFor(h), Exact: true}
 	if was != nil {
 		d.Socket, d.Processes = was.socket, was.processes
+		if !h.History.Zero.IsZero() {
+			d.Socket.RecvQ = 0 // it was read since
+		}
 	} else {
 		d.Socket = observe.Socket{
 			NetNS: h.NetNS, Cookie: h.Cookie, State: tcp.CloseWait, Local: h.Local, Remote: h.Remote, Inode: h.Cookie, RecvQ: unreadAtEnd(h),
 		}
+	}
+	if h.Kind == observe.HappenedRelease {
+		d.Socket = dead(d.Socket)
 	}
 	if len(d.Processes) == 0 {
 		p, ok := s.described[h.PID]
@@ -221,6 +269,15 @@ func (s *Sensed) death(h *observe.Happening, was *sight) Death {
 	return d
 }
 
+// dead is a socket of which only a descriptor had remained.
+func dead(s observe.Socket) observe.Socket {
+	s.State, s.RecvQ, s.SendQ, s.Timer = tcp.Closed, 0, 0, observe.Timer{}
+	if !s.Dead() {
+		s.Info = &observe.Info{SegsIn: 1, BytesAcked: 1} // as little as a connection has had
+	}
+	return s
+}
+
 // unreadAtEnd is Recv-Q as it would have been seen, if nobody read but part of it.
 func unreadAtEnd(h *observe.Happening) uint32 {
 	if !h.History.Zero.IsZero() {
@@ -234,9 +291,13 @@ func (s *Sensed) Describe() Description {
 	d := s.Polling.Describe()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d.Name, d.Exact, d.Blind = "sensor", s.lost == 0 && s.failed == nil, nil
+	s.lost = max(s.lost, s.sensing.Lost()-s.before)
+	d.Name, d.Exact, d.Blind = "sensor", s.lost == 0 && s.failed == nil && !s.behind, nil
 	if !s.ceased.IsZero() {
 		d.SensorStoppedAt = &s.ceased
+	}
+	if s.behind {
+		d.Blind = append(d.Blind, "what the kernel told in the last moments: it was not read in time")
 	}
 	if s.lost > 0 {
 		d.Blind = append(d.Blind, fmt.Sprintf("%d ends of connections that came faster than they were read", s.lost))
@@ -244,8 +305,7 @@ func (s *Sensed) Describe() Description {
 	if s.failed != nil {
 		d.Blind = append(d.Blind, "how connections ended, after the sensor failed: "+s.failed.Error())
 	}
-	d.Blind = append(d.Blind, "processes that lived for less than a look, if their parent reaped them at once",
-		"how connections of MPTCP ended, but by looking")
+	d.Blind = append(d.Blind, "how connections of MPTCP ended, but by looking")
 	return d
 }
 

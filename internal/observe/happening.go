@@ -18,6 +18,8 @@ type Happening struct {
 	// PID and Comm are the process that did it; 0 and empty where none here did.
 	PID  int
 	Comm string
+	// Exiting: it was done while that process ended, by the kernel in its stead.
+	Exiting bool
 	// Held: it ended, and a descriptor remained.
 	Held bool
 	// Unread is how many bytes nobody had read when the FIN came.

@@ -16,6 +16,9 @@
 //	err = s.History(func(r *sensor.Record) error { … })
 //	err = s.Events(ctx, sensor.EventOptions{}, func(e *sensor.Event) error { … })
 //
+// Family is a program of its own, which notes at each fork which processes descend
+// from one: an event may be read when its process has been reaped.
+//
 // Another BPF program reads histories by bpf/history.h and the map histories.
 //
 // What is a read of zero. The peer has finished, its FIN is consumed, and a read

@@ -37,6 +37,8 @@ type Event struct {
 	// PID and Comm are the process that did it; 0 and empty where none here did.
 	PID  int32
 	Comm string
+	// Exiting says that it was done while that process ended, by the kernel in its stead.
+	Exiting bool
 	// Stack is the id of a KindStack event's stack.
 	Stack uint32
 	// Lost is how many events a KindLost event stands for.
@@ -63,7 +65,7 @@ func decodeEvent(b []byte, e *Event) error {
 		return fmt.Errorf("an event of %d bytes, want %d", len(b), sizeEvent)
 	}
 	*e = Event{
-		Time: time.Duration(binary.LittleEndian.Uint64(b[0:])), Kind: Kind(b[8]),
+		Time: time.Duration(binary.LittleEndian.Uint64(b[0:])), Kind: Kind(b[8]), Exiting: b[11] != 0,
 		Stack: binary.LittleEndian.Uint32(b[12:]), PID: int32(binary.LittleEndian.Uint32(b[16:])), Comm: text(b[68:84]),
 	}
 	switch e.Kind {

@@ -23,6 +23,9 @@ type EventOptions struct {
 	// Buffer is the room for each processor's events, in bytes. 0: 256 KiB, some
 	// 1,600 events.
 	Buffer int
+	// CatchUp, if not nil, brings channels: each is closed when everything that had
+	// happened before it came has been told.
+	CatchUp <-chan chan<- struct{}
 	// Ready, if not nil, is called when events are being collected.
 	Ready func()
 }
@@ -65,12 +68,19 @@ func (s *Sensor) Events(ctx context.Context, o EventOptions, each func(*Event) e
 	if o.Ready != nil {
 		o.Ready()
 	}
-	err = readEvents(in, each)
+	flushed, ended, idle := make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(idle)
+		catchUp(in, o.CatchUp, flushed, ended)
+	}()
+	err = readEvents(in, flushed, each)
+	close(ended)
+	<-idle
 	// Until another takes the place no event need be made for it.
 	return errors.Join(err, s.want(place, EventOptions{Kinds: []Kind{KindLost}}))
 }
 
-func readEvents(in *perf.Reader, each func(*Event) error) error {
+func readEvents(in *perf.Reader, flushed chan<- struct{}, each func(*Event) error) error {
 	var record perf.Record
 	var e Event
 	for {
@@ -78,6 +88,9 @@ func readEvents(in *perf.Reader, each func(*Event) error) error {
 		switch {
 		case errors.Is(err, os.ErrClosed):
 			return nil
+		case errors.Is(err, perf.ErrFlushed):
+			flushed <- struct{}{}
+			continue
 		case err != nil:
 			return fmt.Errorf("listen to the sensor: %w", err)
 		case record.LostSamples > 0:

@@ -27,6 +27,11 @@ func main() {
 		kept := dial(address, count)
 		time.Sleep(hold)
 		keep(kept)
+	case "later": // begins to leak when the program that started it has ended
+		time.Sleep(200 * time.Millisecond)
+		kept := dial(address, count)
+		time.Sleep(hold)
+		keep(kept)
 	case "alone": // its own server, which closes
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		check(err)
@@ -56,6 +61,14 @@ func main() {
 		kept := dial(address, count)
 		defer closeAll(kept)
 		time.Sleep(hold)
+	case "spent": // both directions are shut, and the descriptors kept
+		kept := dial(address, count)
+		for _, c := range kept {
+			check(c.(*net.TCPConn).CloseWrite())
+			_, _ = io.Copy(io.Discard, c)
+		}
+		time.Sleep(hold)
+		keep(kept)
 	case "tidy": // closed upon the end of file
 		for _, c := range dial(address, count) {
 			_, _ = io.Copy(io.Discard, c)

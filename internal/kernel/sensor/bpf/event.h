@@ -23,7 +23,7 @@ struct event {
 	u8 kind;
 	u8 family;
 	u8 state;
-	u8 pad;
+	u8 exiting; /* it was done in the end of its process */
 	u32 stack;
 	u32 tgid; /* who did it; 0 where nobody here did */
 	u32 netns;

@@ -119,10 +119,10 @@ INLINE void fill_event(struct event *e, struct sock *sk, struct history *h)
 }
 
 /* The state is the caller's to say: inet_sock_set_state comes before it is set. tgid
- * is who did it, and then the current task. */
+ * is who did it, and then the current task; it may be ending. */
 static APART void tell(void *ctx, struct sock *sk, struct history *h, u64 now, u64 what)
 {
-	struct event e = {.kind = what, .state = what >> 8, .tgid = what >> 32, .time = now * 1000};
+	struct event e = {.kind = what, .state = what >> 8, .exiting = what >> 16, .tgid = what >> 32, .time = now * 1000};
 
 	fill_event(&e, sk, h);
 	if (e.tgid)
@@ -134,7 +134,7 @@ static APART void tell(void *ctx, struct sock *sk, struct history *h, u64 now, u
 INLINE void report(void *ctx, struct sock *sk, struct history *h, u8 kind, u8 state, u64 now, u32 tgid)
 {
 	if (wanted(kind, half_us(h, now)))
-		tell(ctx, sk, h, now, kind | state << 8 | (u64)tgid << 32);
+		tell(ctx, sk, h, now, kind | state << 8 | (tgid && exiting()) << 16 | (u64)tgid << 32);
 }
 
 INLINE u32 current_tgid(void) { return bpf_get_current_pid_tgid() >> 32; }
