@@ -39,13 +39,15 @@ type Sensing struct {
 // mostKept bounds how many stacks are named.
 const mostKept = 2048
 
-// OpenSensing takes the sensor that is pinned in Options.SensorDir, or else loads one
-// that ends with Close, or with this process, however that ends. The error is a
-// *sensor.UnavailableError where there can be none.
+// OpenSensing takes the sensor that is pinned in Options.SensorDir, or else, also where
+// it has no place left for a listener, loads one that ends with Close, or with this
+// process, however that ends. The error is a *sensor.UnavailableError where there can be
+// none.
 func OpenSensing(o Options) (*Sensing, error) {
-	x, err := openPinned(o)
-	if !errors.Is(err, sensor.ErrNotRunning) {
-		return x, err
+	if sensor.Readers(o.SensorDir) < sensor.Places {
+		if x, err := openPinned(o); !errors.Is(err, sensor.ErrNotRunning) {
+			return x, err
+		}
 	}
 	s, err := sensor.Load()
 	if err != nil {
