@@ -281,6 +281,7 @@ func onSocket(t *testing.T, c *net.TCPConn, do func(fd int) error) {
 // deafen lets nothing through to a socket: its host seems gone.
 func deafen(t *testing.T, c *net.TCPConn) {
 	t.Helper()
+	privilege.Need(t, "a peer whose host is gone") // SO_ATTACH_FILTER, to drop all: CAP_NET_ADMIN
 	nothing := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K}}
 	onSocket(t, c, func(fd int) error {
 		return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &nothing[0]})
