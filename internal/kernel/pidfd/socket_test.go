@@ -143,7 +143,7 @@ func TestSocketAfterTheReset(t *testing.T) {
 			testbed.Await(t, "the RST", func() bool { return look(t, h, fd).Info.State == tcp.Closed })
 			s := look(t, h, fd)
 			if s.Info.SegsIn == 0 || s.Info.BytesReceived != 1 || s.Info.DataSegsOut == 0 || // more, if the RST took its time
-				 s.Cookie != cookie || s.Inode == 0 {
+				s.Cookie != cookie || s.Inode == 0 {
 				t.Errorf("got %+v", s)
 			}
 			if !s.Local.IsValid() || s.Local.Port() == 0 || s.Remote.IsValid() {
