@@ -135,8 +135,11 @@ func (s *Sensor) want(place int, o EventOptions) error {
 // enter finds a free place. Of a pinned sensor's, other processes' readers may have
 // some: each is locked by the reader that has it.
 func (s *Sensor) enter() (place int, leave func(), err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	unlock, err := s.lock()
+	if err != nil {
+		return 0, nil, err
+	}
+	defer unlock()
 	for i := range Places {
 		if s.taken[i] {
 			continue
@@ -168,7 +171,7 @@ func (s *Sensor) lockPlace(i, how int) error {
 
 func placeName(i int) string { return fmt.Sprintf("place%d", i) }
 
-// lock keeps other readers from writing the settings meanwhile: this process's by
+// lock keeps others from taking places, counting them or writing the settings meanwhile: this process's by
 // the mutex, others' by the lock.
 func (s *Sensor) lock() (unlock func(), err error) {
 	s.mu.Lock()

@@ -90,6 +90,10 @@ func Readers(dir string) (n int) {
 		return 0
 	}
 	defer h.close()
+	// To count a place is to lock it if it is free: not while another takes one.
+	if err := unix.Flock(int(h.dir.Fd()), unix.LOCK_EX); err != nil {
+		return 0
+	}
 	for _, f := range h.places {
 		if errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB), unix.EWOULDBLOCK) {
 			n++

@@ -45,3 +45,33 @@ func TestAReaderKeepsASensorThatIsStopped(t *testing.T) {
 	must(t, Stop(dir))
 	gone(t, before)
 }
+
+// Who counts the readers keeps nobody from becoming one.
+func TestCountingReadersTakesNoPlace(t *testing.T) {
+	dir := place(t)
+	must(t, Start(dir))
+	s := open(t, dir)
+	done := make(chan struct{})
+	counted := make(chan struct{})
+	go func() {
+		defer close(counted)
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				Readers(dir)
+			}
+		}
+	}()
+	for range 2000 {
+		_, leave, err := s.enter()
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		leave()
+	}
+	close(done)
+	<-counted
+}
