@@ -19,10 +19,7 @@ import (
 func describe(v *view, g *group, o Options) Finding {
 	f := Finding{
 		Cause: g.key.cause, Stuck: g.key.stuck, State: g.key.state, Count: len(g.members),
-		Direction: g.key.direction, NetNS: NetNS{ID: g.key.netns}, Confidence: confidenceOf(g),
-	}
-	if n := v.namespaces[g.key.netns]; n != nil {
-		f.NetNS.Name = n.Name
+		Direction: g.key.direction, NetNS: netnsOf(v, g.key.netns), Confidence: confidenceOf(g),
 	}
 	// Each of these walks through all members and touches nothing but its own fields.
 	var wg sync.WaitGroup
@@ -72,6 +69,14 @@ func idOf(v *view, k groupKey) string {
 		strconv.FormatUint(uint64(k.uid), 10), strconv.FormatBool(k.mptcp), k.code,
 	}))
 	return hex.EncodeToString(sum[:6])
+}
+
+func netnsOf(v *view, id uint64) NetNS {
+	out := NetNS{ID: id}
+	if n := v.namespaces[id]; n != nil {
+		out.Name = n.Name
+	}
+	return out
 }
 
 func describeAges(v *view, g *group, f *Finding) {

@@ -39,10 +39,7 @@ func fullQueues(v *view, verdicts []verdict, f Filter) []FullQueue {
 		if before := v.earlier(s); before != nil && !queueFull(before) {
 			continue
 		}
-		q := FullQueue{Local: s.Local.String(), NetNS: NetNS{ID: s.NetNS}, PIDs: []int{}, Waiting: s.RecvQ, Backlog: s.SendQ}
-		if n := v.namespaces[s.NetNS]; n != nil {
-			q.NetNS.Name = n.Name
-		}
+		q := FullQueue{Local: s.Local.String(), NetNS: netnsOf(v, s.NetNS), PIDs: []int{}, Waiting: s.RecvQ, Backlog: s.SendQ}
 		for _, h := range s.Holders {
 			if !slices.Contains(q.PIDs, int(h.PID)) {
 				q.PIDs = append(q.PIDs, int(h.PID))

@@ -58,7 +58,7 @@ func (s *Sensed) Begin(ctx context.Context, pid int) error {
 		return err
 	}
 	s.before = s.sensing.Lost()
-	s.sensing.ShortLived = func(pid int) bool { return s.member(pid, time.Now()) }
+	s.sensing.ShortLived = func(pid int) bool { return s.sensing.Has(pid, time.Now()) }
 	ctx, s.stop = context.WithCancel(ctx)
 	s.stopped = make(chan struct{})
 	ready := make(chan struct{})
@@ -77,15 +77,9 @@ func (s *Sensed) Begin(ctx context.Context, pid int) error {
 	}
 }
 
-// member reports whether a process was the program's at a time. That is known from its
-// fork on, for it may have been reaped since.
-func (s *Sensed) member(pid int, at time.Time) bool {
-	return s.sensing.Has(pid, at)
-}
-
 // hear takes in what the kernel tells. It runs beside the looks.
 func (s *Sensed) hear(h *observe.Happening) {
-	exit := onlyByExit(h) && s.member(h.PID, h.At)
+	exit := onlyByExit(h) && s.sensing.Has(h.PID, h.At)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch h.Kind {
