@@ -66,7 +66,7 @@ var runtimes = map[string]string{
 
 func placePath(path string) placement {
 	p := placement{path: path}
-	parts := strings.Split(strings.Trim(path, "/"), "/")
+	parts := strings.FieldsFunc(path, func(r rune) bool { return r == '/' }) // none is empty
 	for i, part := range parts {
 		if m := podUID.FindStringSubmatch(part); m != nil {
 			p.pod = strings.ToLower(strings.ReplaceAll(m[1], "_", "-"))

@@ -104,6 +104,7 @@ func FuzzPlace(f *testing.F) {
 	f.Add("0::/system.slice/docker-" + cid + ".scope\n1:name=systemd:/lxc/x")
 	f.Add("0::/kubepods.slice/kubepods-pod" + pod_ + ".slice:cri-containerd:" + cid)
 	f.Add(`0::/machine.slice/machine-a\x2db.scope/../..`)
+	f.Add("::/lxc//0")
 	f.Fuzz(func(t *testing.T, text string) {
 		p := place(strings.Split(text, "\n"))
 		if p != place(strings.Split(text, "\n")) {
