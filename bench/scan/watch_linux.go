@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -32,11 +33,13 @@ func busy() time.Duration {
 }
 
 // parseBusy adds up the first line, "cpu  user nice system idle iowait irq
-// softirq steal …", in hundredths of a second (proc(5), USER_HZ).
+// softirq steal …", in hundredths of a second (proc(5), USER_HZ). It is 0
+// where the line says nothing, or more than a Duration holds.
 func parseBusy(text string) time.Duration {
 	line, _, _ := strings.Cut(text, "\n")
 	fields := strings.Fields(line)
 	const idle, wait, last = 4, 5, 8
+	const tick = 10 * time.Millisecond
 	if len(fields) <= last || fields[0] != "cpu" {
 		return 0
 	}
@@ -50,5 +53,8 @@ func parseBusy(text string) time.Duration {
 			sum += n
 		}
 	}
-	return time.Duration(sum) * 10 * time.Millisecond
+	if sum > uint64(math.MaxInt64/tick) {
+		return 0
+	}
+	return time.Duration(sum) * tick
 }
