@@ -127,13 +127,14 @@ func (x *Sensing) CatchUp(ctx context.Context) bool {
 	}
 }
 
-// Lost is how many events were not told and processes not noted, for want of room.
+// Lost is how many events were not told and processes not noted, for want of room or
+// because the kernel skipped a call (sensor.Status.SkippedEnds).
 func (x *Sensing) Lost() (n uint64) {
 	st, err := x.sensor.Status()
 	if err != nil {
 		return 1
 	}
-	n = st.LostHistories
+	n = st.LostHistories + st.SkippedEnds()
 	for _, events := range st.LostEvents {
 		n += events
 	}

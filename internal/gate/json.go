@@ -56,7 +56,5 @@ func (o *Outcome) JSON(w io.Writer) error {
 	if o.Exit.Signal == "" {
 		d.ExitCode = &o.Exit.Code
 	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(d)
+	return report.JSONValue(w, d)
 }

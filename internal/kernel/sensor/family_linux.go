@@ -68,10 +68,17 @@ func (f *Family) Has(pid int, at time.Duration) bool {
 	return m.From <= uint64(at) && (m.Until == 0 || uint64(at) < m.Until)
 }
 
-// Missed is how many members it has no room for, or could not note.
+// Missed is how many members it has no room for, or could not note: as in Status, a
+// call is skipped where the program is running on that processor already.
 func (f *Family) Missed() (n uint64, err error) {
-	err = f.collection.Maps[familyMapMissed].Lookup(uint32(0), &n)
-	return n, err
+	if err := f.collection.Maps[familyMapMissed].Lookup(uint32(0), &n); err != nil {
+		return 0, err
+	}
+	stats, err := f.collection.Programs[familyProgForked].Stats()
+	if err != nil {
+		return 0, err
+	}
+	return n + stats.RecursionMisses, nil
 }
 
 // Close ends it.

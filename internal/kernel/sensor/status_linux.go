@@ -37,6 +37,17 @@ type ProgramCost struct {
 	Time time.Duration
 }
 
+// SkippedEnds are those of Skipped that may have hidden how a connection ended; the
+// others hide reads.
+func (s *Status) SkippedEnds() (n uint64) {
+	for program, calls := range s.Skipped {
+		if program != traceProgRecvLength && program != traceProgSpaceAdjust {
+			n += calls
+		}
+	}
+	return n
+}
+
 // Status reads it.
 func (s *Sensor) Status() (Status, error) {
 	st := Status{Pinned: s.Pinned(), Skipped: map[string]uint64{}}
