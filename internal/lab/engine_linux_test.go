@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/closewait/closewait/internal/privilege"
+	"github.com/closewait/closewait/scenario"
+	"github.com/closewait/closewait/scenario/enginetest"
 )
 
 // holds plays a story on the kernel, where all that it expects has to come true.
@@ -22,134 +24,18 @@ func holds(t *testing.T, src string) *Run {
 	return r
 }
 
-func TestLinkLosesWhatTheRuleSays(t *testing.T) {
+func TestEngine(t *testing.T) {
 	t.Parallel()
-	holds(t, `
-local and remote are connected
-the link loses the 2nd data segment from local
-local writes 1
-local writes 2
-local writes 3
-expect wire local→remote 1 byte, 2 bytes lost, 3 bytes
-remote reads → 6  # by RACK, and not only by the retransmission timer
-
-the link loses the first 2 FINs
-local closes
-wait 10s
-expect wire local→remote FIN lost, FIN again lost, FIN again; remote→local ACK
-expect local FIN_WAIT_2; remote CLOSE_WAIT
-
-the link loses everything from remote
-remote closes
-wait 1s
-expect wire remote→local FIN lost, FIN again lost
-the link recovers
-wait 1m
-expect wire remote→local FIN again
-expect remote gone
-`)
-}
-
-// TestRulesAreAskedInOrder: each counts what reaches it.
-func TestRulesAreAskedInOrder(t *testing.T) {
-	t.Parallel()
-	holds(t, `
-local and remote are connected
-the link loses the first data segment
-the link loses the first data segment
-local writes 1
-local writes 1
-local writes 1
-expect wire local→remote 2 bytes lost, 1 byte
-`)
-}
-
-func TestLinkDuplicatesAndDelays(t *testing.T) {
-	t.Parallel()
-	r := holds(t, `
-local and remote are connected
-the link duplicates the first FIN from remote
-remote closes
-expect local CLOSE_WAIT with recv-q 1
-expect wire remote→local FIN; local→remote ACK, ACK
-`)
-	copies := 0
-	for _, e := range r.Events {
-		copies += e.Packet.Copies
-	}
-	if copies != 1 {
-		t.Errorf("%d copies, want 1", copies)
-	}
-	holds(t, `
-local and remote are connected
-the link delays the first RST from remote by 30s
-remote aborts
-expect local ESTABLISHED; remote gone
-wait 29s
-expect local ESTABLISHED; remote gone
-wait 1s
-expect local CLOSED held; remote gone
-expect wire remote→local RST
-`)
-}
-
-func TestSimultaneousOpenAndClose(t *testing.T) {
-	t.Parallel()
-	holds(t, `
-# Both hosts connect, and later both close, before either hears of the other.
-the link loses the first SYN from local
-local connects → EINPROGRESS
-expect local SYN_SENT
-remote connects
-expect local ESTABLISHED; remote ESTABLISHED
-
-the link loses the first FIN from local
-local closes
-remote closes
-expect local CLOSING
-wait 2s
-expect local TIME_WAIT; remote TIME_WAIT
-wait 2m
-expect local gone; remote gone
-`)
-}
-
-// TestEveryCallCanBeTold plays each word of the language once.
-func TestEveryCallCanBeTold(t *testing.T) {
-	t.Parallel()
-	holds(t, `
-local connects → ECONNREFUSED
-local closes
-local reads → EBADF
-remote accepts → EBADF
-remote listens
-remote listens → EADDRINUSE
-expect local gone; remote LISTEN
-local connects
-local sets keepalive on idle 1h every 1m probes 3
-local sets keepalive off
-local sets user-timeout 30s
-local sets linger2 never
-remote tunes retries 3
-remote tunes fin-wait-2 30s
-expect local ESTABLISHED held; remote ESTABLISHED held by nobody
-remote accepts
-remote accepts → EAGAIN
-remote stops listening
-expect remote ESTABLISHED held
-local reads → EAGAIN
-local writes until blocked → some
-expect local with timer probe
-remote reads → some
-remote reads → ?
-local shuts down writing
-local shuts down both → ok
-local destroys
-local exits
-expect local gone
-remote aborts → ?
-expect remote gone
-`)
+	privilege.Need(t, "stories on this kernel")
+	enginetest.Run(t, func(t *testing.T, s *scenario.Story) *scenario.Result {
+		t.Parallel()
+		r, err := Play(t.Context(), s, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("took %v for %v; %q", r.Took, r.Ended, r.Notes)
+		return r.Result
+	})
 }
 
 // TestTheRealPaceIsTheWorlds: nothing is shortened, and a second takes a second.

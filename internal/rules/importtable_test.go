@@ -35,13 +35,15 @@ var importRules = []importRule{
 		why: "the model follows the specification: a room of the tool could bend it to its own needs"},
 	{in: "scenario", not: "this-module third-party", but: "tcp",
 		why: "a story runs unchanged on every engine, so it knows none"},
+	{in: "scenario/enginetest", not: "this-module third-party", but: "tcp scenario",
+		why: "it tests other people's engines too, and must bring nothing along"},
 	{in: "closewaittest", not: "this-module third-party", but: "tcp",
 		why: "it is imported into other people's tests and must bring nothing along"},
 	{in: "docs/...", not: "this-module third-party",
 		why: "the pages are embedded text, shown by whoever likes"},
 
 	// Purity.
-	{in: "tcp model scenario internal/observe internal/diagnose internal/remedy internal/report internal/sim internal/explore internal/pkt",
+	{in: "tcp model scenario scenario/enginetest internal/observe internal/diagnose internal/remedy internal/report internal/sim internal/explore internal/pkt",
 		not: impure, but: "net/netip net/url",
 		why: "this room is pure: it builds and tests on any system, from data alone"},
 
@@ -131,7 +133,7 @@ var importRules = []importRule{
 		why: "readers of the kernel are tested on it, so it knows none of them"},
 	{in: "...", except: "internal/container internal/testbed internal/lab bench/...", not: "internal/privilege internal/container internal/testbed",
 		why: "these serve tests only"},
-	{in: "...", except: "closewaittest internal/privilege internal/container internal/testbed internal/lab bench/...", not: "testing testing/...",
+	{in: "...", except: "closewaittest scenario/enginetest internal/privilege internal/container internal/testbed internal/lab bench/...", not: "testing testing/...",
 		why: "a command has no business with the testing package"},
 
 	// Everything.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/closewait/closewait/model"
 	"github.com/closewait/closewait/scenario"
+	"github.com/closewait/closewait/scenario/enginetest"
 	"github.com/closewait/closewait/tcp"
 )
 
@@ -20,80 +21,23 @@ func parse(t *testing.T, src string) *scenario.Story {
 	return s
 }
 
-// holds plays a story on two Linux hosts, where all that it expects has to come
-// true.
-func holds(t *testing.T, src string) *scenario.Result {
+// plays plays a story on two Linux hosts.
+func plays(t *testing.T, s *scenario.Story) *scenario.Result {
 	t.Helper()
-	r, err := Play(parse(t, src), model.Linux())
+	r, err := Play(s, model.Linux())
 	if err != nil {
 		t.Fatal(err)
-	}
-	for _, f := range r.Failures {
-		t.Error(f)
 	}
 	return r
 }
 
-func TestLinkLosesWhatTheRuleSays(t *testing.T) {
-	holds(t, `
-local and remote are connected
-the link loses the 2nd data segment from local
-local writes 1
-local writes 2
-local writes 3
-expect wire local→remote 1 byte, 2 bytes lost, 3 bytes, data again
-remote reads → 6
-
-the link loses the first 2 FINs
-local closes
-expect wire local→remote FIN lost
-wait 300ms
-expect wire local→remote FIN again lost
-wait 5s
-expect wire local→remote FIN again; remote→local ACK
-expect local FIN_WAIT_2; remote CLOSE_WAIT
-
-the link loses everything from remote
-remote closes
-wait 1s
-expect wire remote→local FIN lost, FIN again lost
-the link recovers
-wait 1m
-expect wire remote→local FIN again
-expect remote gone
-`)
+func TestEngine(t *testing.T) {
+	enginetest.Run(t, func(t *testing.T, s *scenario.Story) *scenario.Result { return plays(t, s) })
 }
 
-// TestRulesAreAskedInOrder: each counts what reaches it.
-func TestRulesAreAskedInOrder(t *testing.T) {
-	holds(t, `
-local and remote are connected
-the link loses the first data segment
-the link loses the first data segment
-local writes 1
-local writes 1
-local writes 1
-expect wire local→remote 2 bytes lost, 1 byte
-`)
-}
-
-func TestLinkDuplicatesAndDelays(t *testing.T) {
-	r := holds(t, `
-local and remote are connected
-the link duplicates the first FIN from remote
-remote closes
-expect local CLOSE_WAIT with recv-q 1
-expect wire remote→local FIN; local→remote ACK, ACK
-`)
-	copies := 0
-	for _, e := range r.Events {
-		copies += e.Packet.Copies
-	}
-	if copies != 1 {
-		t.Errorf("%d copies, want 1", copies)
-	}
-	// The FIN overtakes the data, and waits for it: until SACK has it sent again.
-	r = holds(t, `
+// The FIN overtakes the data, and waits for it: until SACK has it sent again.
+func TestAFINOvertakesData(t *testing.T) {
+	r := plays(t, parse(t, `
 local and remote are connected
 the link delays the first data segment from remote by 50ms
 remote writes 10
@@ -103,30 +47,13 @@ expect local CLOSE_WAIT with recv-q 11
 local reads → 10
 local reads → 0
 wait 50ms
-`)
-	if r.Holds() && r.End[0].State != tcp.CloseWait {
+`))
+	for _, f := range r.Failures {
+		t.Error(f)
+	}
+	if r.End[0].State != tcp.CloseWait {
 		t.Errorf("in the end %v", r.End[0].State)
 	}
-}
-
-func TestSimultaneousOpenAndClose(t *testing.T) {
-	holds(t, `
-# Both hosts connect, and later both close, before either hears of the other.
-the link loses the first SYN from local
-local connects → EINPROGRESS
-expect local SYN_SENT
-remote connects
-expect local ESTABLISHED; remote ESTABLISHED
-
-the link loses the first FIN from local
-local closes
-remote closes
-expect local CLOSING
-wait 2s
-expect local TIME_WAIT; remote TIME_WAIT
-wait 2m
-expect local gone; remote gone
-`)
 }
 
 // library are all stories that a profile is asked about.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/closewait/closewait/scenario"
+	"github.com/closewait/closewait/scenario/enginetest"
 )
 
 // library are all stories about gVisor.
@@ -46,6 +47,31 @@ func holds(t *testing.T, s *scenario.Story) *scenario.Result {
 		t.Error(f)
 	}
 	return r
+}
+
+func TestEngine(t *testing.T) {
+	enginetest.Run(t, func(t *testing.T, s *scenario.Story) *scenario.Result {
+		r, err := Play(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	})
+}
+
+// TestTimersThatAreKnown: none, and the one that ends FIN_WAIT_2 or TIME_WAIT.
+func TestTimersThatAreKnown(t *testing.T) {
+	r := holds(t, parse(t, `
+local and remote are connected
+expect local with no timer; remote with no timer
+remote closes
+expect local CLOSE_WAIT with no timer; remote FIN_WAIT_2 held by nobody with timer wait
+wait until remote gone, at most 2m
+expect local CLOSE_WAIT held forever; remote gone with no timer
+`))
+	if r.End[0].Timer != scenario.TimerNone || r.Ended.Hours() > 1 {
+		t.Errorf("timer %v, and the story took %v: forever was not known but waited for", r.End[0].Timer, r.Ended)
+	}
 }
 
 func TestLibraryHolds(t *testing.T) {
