@@ -2,21 +2,19 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/closewait/closewait/internal/figure"
 	"github.com/closewait/closewait/internal/misbehave"
 )
 
@@ -25,26 +23,14 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == stageWord {
 		os.Exit(runStage(os.Stdin, os.Stdout, os.Stderr))
 	}
-	os.Exit(bounded(os.Args[1:]))
+	os.Exit(command().Run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }
-
-// bounded runs until it is done or told to stop.
-func bounded(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	return run(ctx, args, os.Stdout, os.Stderr)
-}
-
-// longest bounds the whole measurement, whatever hangs.
-const longest = 30 * time.Minute
 
 // options are the flags.
 type options struct {
 	sizes   sizes
 	rounds  int
 	short   bool
-	json    bool
-	check   bool
 	readers string
 	binary  string
 }
@@ -78,63 +64,33 @@ func (s *sizes) Set(text string) error {
 	return nil
 }
 
-func parse(args []string, stderr io.Writer) (options, error) {
-	o := options{sizes: sizes{1000, 10_000, 100_000}}
-	fs := flag.NewFlagSet("bench/scan", flag.ContinueOnError)
-	fs.SetOutput(stderr)
+func command() *figure.Command {
+	o := &options{}
+	return &figure.Command{
+		Name: "bench/scan", Parse: o.parse, Longest: 30 * time.Minute,
+		Measure: func(ctx context.Context, progress io.Writer) (figure.Result, error) {
+			return measure(ctx, *o, progress)
+		},
+	}
+}
+
+func (o *options) parse(fs *flag.FlagSet, args []string) error {
+	o.sizes = sizes{1000, 10_000, 100_000}
 	fs.Var(&o.sizes, "n", "how many stuck connections to measure with")
 	fs.IntVar(&o.rounds, "rounds", 7, "how often each command is timed")
 	fs.BoolVar(&o.short, "short", false, "1,000 connections, 2 rounds, no waiting until they count as stuck, no verdict")
-	fs.BoolVar(&o.json, "json", false, "write the result as JSON")
-	fs.BoolVar(&o.check, "check", false, "exit with status 1 if a bound does not hold")
 	fs.StringVar(&o.readers, "reader", "auto,procfs", "which readers of closewait to time; the bounds are those of the first")
 	fs.StringVar(&o.binary, "closewait", "", "time this closewait `binary` (default: the working tree's, built first)")
 	if err := fs.Parse(args); err != nil {
-		return o, err
-	}
-	if fs.NArg() > 0 {
-		return o, fmt.Errorf("no argument is wanted, and %q is one", fs.Arg(0))
+		return err
 	}
 	if o.rounds < 1 {
-		return o, errors.New("-rounds must be 1 or more")
+		return errors.New("-rounds must be 1 or more")
 	}
 	if o.short {
 		o.sizes, o.rounds = sizes{1000}, 2
 	}
-	return o, nil
-}
-
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	} else if err != nil {
-		fmt.Fprintf(stderr, "bench/scan: %v\n", err)
-		return 2
-	}
-	ctx, cancel := context.WithTimeout(ctx, longest)
-	defer cancel()
-	r, err := measure(ctx, o, stderr)
-	if err == nil {
-		err = write(stdout, r, o.json)
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "bench/scan: %v\n", err)
-		return 3
-	}
-	if o.check && slices.ContainsFunc(r.Bounds, func(b bound) bool { return !b.Holds }) {
-		return 1
-	}
-	return 0
-}
-
-func write(w io.Writer, r *result, asJSON bool) error {
-	if !asJSON {
-		return table(w, r)
-	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(r)
+	return nil
 }
 
 // measure makes the populations and runs the rounds.

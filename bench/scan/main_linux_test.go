@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/closewait/closewait/internal/figure"
 	"github.com/closewait/closewait/internal/misbehave"
 	"github.com/closewait/closewait/internal/privilege"
 )
@@ -43,7 +44,7 @@ func TestASmallMeasurement(t *testing.T) {
 		}
 	}
 	var text, asJSON bytes.Buffer
-	if err := write(&text, r, false); err != nil {
+	if err := figure.Write(&text, r, false); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{scanName, scanName + " --reader procfs", ssName, ssOwnersName, r.Machine.Kernel} {
@@ -52,7 +53,7 @@ func TestASmallMeasurement(t *testing.T) {
 		}
 	}
 	var back result
-	if err := write(&asJSON, r, true); err != nil {
+	if err := figure.Write(&asJSON, r, true); err != nil {
 		t.Fatal(err)
 	}
 	if err := json.Unmarshal(asJSON.Bytes(), &back); err != nil || len(back.Populations) != 3 {
@@ -83,7 +84,7 @@ func TestWrongUsage(t *testing.T) {
 		{"-fast", "not defined"},
 	} {
 		var out, complaint bytes.Buffer
-		if status := run(t.Context(), strings.Fields(c.args), &out, &complaint); status != 2 || !strings.Contains(complaint.String(), c.want) {
+		if status := command().Run(t.Context(), strings.Fields(c.args), &out, &complaint); status != 2 || !strings.Contains(complaint.String(), c.want) {
 			t.Errorf("%s: status %d, %s", c.args, status, &complaint)
 		}
 	}

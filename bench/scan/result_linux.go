@@ -1,8 +1,9 @@
 package main
 
 import (
-	"slices"
 	"time"
+
+	"github.com/closewait/closewait/internal/figure"
 )
 
 // result is all that was measured; -json writes it.
@@ -12,10 +13,10 @@ type result struct {
 	// FloorMiB is this process's own peak: no child's is ever told as less, for
 	// until it executes its program it shares the memory of who started it
 	// (exec_mmap in fs/exec.c).
-	FloorMiB    float64       `json:"peak_floor_mib"`
-	Populations []measurement `json:"populations"`
-	Growth      []growth      `json:"growth"`
-	Bounds      []bound       `json:"bounds"`
+	FloorMiB    float64        `json:"peak_floor_mib"`
+	Populations []measurement  `json:"populations"`
+	Growth      []growth       `json:"growth"`
+	Bounds      []figure.Bound `json:"bounds"`
 }
 
 // measurement is one size of the population. The first command is the one that
@@ -40,17 +41,10 @@ type cost struct {
 
 // series is one command's runs.
 type series struct {
-	Command string `json:"command"`
-	WallMS  spread `json:"wall_ms"`
-	CPUMS   spread `json:"cpu_ms"`
-	PeakMiB spread `json:"peak_mib"`
-}
-
-// spread is what several runs gave.
-type spread struct {
-	Median float64 `json:"median"`
-	Min    float64 `json:"min"`
-	Max    float64 `json:"max"`
+	Command string        `json:"command"`
+	WallMS  figure.Spread `json:"wall_ms"`
+	CPUMS   figure.Spread `json:"cpu_ms"`
+	PeakMiB figure.Spread `json:"peak_mib"`
 }
 
 // ratio is the wall time of one command over another's, round by round: what
@@ -58,25 +52,16 @@ type spread struct {
 type ratio struct {
 	Of   string `json:"of"`
 	Over string `json:"over"`
-	spread
-}
-
-func spreadOf(values []float64) spread {
-	v := slices.Sorted(slices.Values(values))
-	middle := v[len(v)/2]
-	if len(v)%2 == 0 {
-		middle = (v[len(v)/2-1] + middle) / 2
-	}
-	return spread{Median: middle, Min: v[0], Max: v[len(v)-1]}
+	figure.Spread
 }
 
 // each maps runs to figures and spreads them.
-func each(runs []cost, figure func(cost) float64) spread {
+func each(runs []cost, of func(cost) float64) figure.Spread {
 	values := make([]float64, len(runs))
 	for i, r := range runs {
-		values[i] = figure(r)
+		values[i] = of(r)
 	}
-	return spreadOf(values)
+	return figure.SpreadOf(values)
 }
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
@@ -95,7 +80,7 @@ func compare(of, over string, dividends, divisors []cost) ratio {
 	for i := range dividends {
 		values[i] = float64(dividends[i].wall) / float64(divisors[i].wall)
 	}
-	return ratio{Of: of, Over: over, spread: spreadOf(values)}
+	return ratio{Of: of, Over: over, Spread: figure.SpreadOf(values)}
 }
 
 // growth is how a command's cost grows from one size to the next.

@@ -6,22 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-func TestSpread(t *testing.T) {
-	for _, c := range []struct {
-		values []float64
-		want   spread
-	}{
-		{[]float64{4}, spread{4, 4, 4}},
-		{[]float64{9, 1, 2}, spread{2, 1, 9}},
-		{[]float64{4, 1, 3, 2}, spread{2.5, 1, 4}},
-	} {
-		if got := spreadOf(c.values); got != c.want {
-			t.Errorf("spread of %v is %v, want %v", c.values, got, c.want)
-		}
-	}
-}
+	"github.com/closewait/closewait/internal/figure"
+)
 
 func costs(millis ...int) []cost {
 	var all []cost
@@ -46,7 +33,7 @@ func at(sockets, ms, peak int, rows, owners float64) measurement {
 	one.PeakMiB.Max = float64(peak)
 	return measurement{
 		Sockets: sockets, Commands: []series{one},
-		Ratios: []ratio{{Of: ssName, spread: spread{Median: rows}}, {Of: ssOwnersName, spread: spread{Median: owners}}},
+		Ratios: []ratio{{Of: ssName, Spread: figure.Spread{Median: rows}}, {Of: ssOwnersName, Spread: figure.Spread{Median: owners}}},
 	}
 }
 

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
+
+	"github.com/closewait/closewait/internal/figure"
 )
 
-// table writes a result for people.
-func table(out io.Writer, r *result) error {
+// Table implements figure.Result.
+func (r *result) Table(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "Linux %s, %d × %s, %s, %s; %d rounds in turn: median (min … max)\n\n",
 		r.Machine.Kernel, r.Machine.CPUs, r.Machine.CPU, r.Machine.Go, r.Machine.SS, r.Rounds)
@@ -16,9 +18,9 @@ func table(out io.Writer, r *result) error {
 		for i, s := range m.Commands {
 			times := ""
 			if i > 0 {
-				times = m.Ratios[i-1].text(2)
+				times = m.Ratios[i-1].Text(2)
 			}
-			fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%.1f\t%s\n", m.Sockets, s.Command, s.WallMS.text(0), s.CPUMS.text(0), s.PeakMiB.Median, times)
+			fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%.1f\t%s\n", m.Sockets, s.Command, s.WallMS.Text(0), s.CPUMS.Text(0), s.PeakMiB.Median, times)
 		}
 	}
 	for _, m := range r.Populations {
@@ -29,22 +31,6 @@ func table(out io.Writer, r *result) error {
 	for _, g := range r.Growth {
 		fmt.Fprintf(w, "%d\t%d\t%s\t%.2f\t%.2f\n", g.From, g.To, g.Command, g.MicrosEach, g.KiBEach)
 	}
-	if len(r.Bounds) > 0 {
-		fmt.Fprintln(w, "\nbound\twanted\tmeasured\t")
-	}
-	for _, b := range r.Bounds {
-		relation, verdict := "≤", "holds"
-		if b.AtLeast {
-			relation = "≥"
-		}
-		if !b.Holds {
-			verdict = "DOES NOT HOLD"
-		}
-		fmt.Fprintf(w, "%s\t%s %g\t%.2f\t%s\n", b.What, relation, b.Want, b.Got, verdict)
-	}
+	figure.Verdicts(w, r.Bounds)
 	return w.Flush()
-}
-
-func (s spread) text(digits int) string {
-	return fmt.Sprintf("%.*f (%.*f … %.*f)", digits, s.Median, digits, s.Min, digits, s.Max)
 }

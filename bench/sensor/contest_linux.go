@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/closewait/closewait/internal/figure"
 	"github.com/closewait/closewait/internal/kernel/sensor"
 )
 
@@ -213,7 +214,7 @@ func (c *contest) losses() (all []loss) {
 			}
 			all = append(all, loss{
 				Traffic: kind, With: one.name, Rounds: len(nanos),
-				Percent: spreadOf(percents), ExtraNS: spreadOf(nanos), BaseNS: spreadOf(floats(base)),
+				Percent: figure.SpreadOf(percents), ExtraNS: figure.SpreadOf(nanos), BaseNS: figure.SpreadOf(floats(base)),
 			})
 		}
 	}

@@ -3,29 +3,16 @@ package main
 import (
 	"strings"
 	"testing"
-)
 
-func TestSpreadIsOfTheMiddle(t *testing.T) {
-	for _, row := range []struct {
-		values []float64
-		want   spread
-	}{
-		{nil, spread{}},
-		{[]float64{3, 1, 2}, spread{2, 1, 3}},
-		{[]float64{4, 1, 2, 3}, spread{2.5, 1, 4}},
-	} {
-		if got := spreadOf(row.values); got != row.want {
-			t.Errorf("%v: %+v, want %+v", row.values, got, row.want)
-		}
-	}
-}
+	"github.com/closewait/closewait/internal/figure"
+)
 
 func TestBoundsAreJudgedByMedians(t *testing.T) {
 	r := &result{PerRecv: 101, PerConnection: 100, Memory: footprint{Each: 320}, Losses: []loss{
-		{Traffic: churn, With: sensorName, Percent: spread{Median: 11}, ExtraNS: spread{Median: 200}},
-		{Traffic: churn, With: tcplifeName, ExtraNS: spread{Median: 500}},
-		{Traffic: messages, With: sensorName, Percent: spread{Median: 2}},
-		{Traffic: alone, With: sensorName, Percent: spread{Median: 50}},
+		{Traffic: churn, With: sensorName, Percent: figure.Spread{Median: 11}, ExtraNS: figure.Spread{Median: 200}},
+		{Traffic: churn, With: tcplifeName, ExtraNS: figure.Spread{Median: 500}},
+		{Traffic: messages, With: sensorName, Percent: figure.Spread{Median: 2}},
+		{Traffic: alone, With: sensorName, Percent: figure.Spread{Median: 50}},
 	}}
 	failed := map[string]bool{"ns a recv": true, "of tcplife's ns, " + churn: true}
 	bounds := judge(r)
@@ -39,7 +26,7 @@ func TestBoundsAreJudgedByMedians(t *testing.T) {
 	}
 	r.Bounds = bounds
 	var out strings.Builder
-	if err := table(&out, r); err != nil || strings.Count(out.String(), "DOES NOT HOLD") != 2 {
+	if err := r.Table(&out); err != nil || strings.Count(out.String(), "DOES NOT HOLD") != 2 {
 		t.Errorf("%v:\n%s", err, out.String())
 	}
 }
@@ -47,7 +34,7 @@ func TestBoundsAreJudgedByMedians(t *testing.T) {
 func TestFlagsAreChecked(t *testing.T) {
 	for _, args := range []string{"-rounds 0", "-each 1ms", "-held 20000", "x"} {
 		var said strings.Builder
-		if code := run(t.Context(), strings.Fields(args), &said, &said); code != 2 || said.Len() == 0 {
+		if code := command().Run(t.Context(), strings.Fields(args), &said, &said); code != 2 || said.Len() == 0 {
 			t.Errorf("%q: status %d: %s", args, code, said.String())
 		}
 	}

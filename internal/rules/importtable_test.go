@@ -127,6 +127,8 @@ var importRules = []importRule{
 	// Test support.
 	{in: "internal/privilege", not: "this-module third-party",
 		why: "every test may ask it, so it depends on nothing"},
+	{in: "internal/figure", not: "this-module third-party",
+		why: "a benchmark measures what it likes, and this only says how that is written down"},
 	{in: "internal/container", not: "this-module third-party", but: "internal/privilege",
 		why: "a container for tests is real: the tool has no part in what it looks at"},
 	{in: "internal/testbed", not: "this-module third-party", but: "internal/privilege golang.org/x/sys/...",
