@@ -177,7 +177,7 @@ func detailsOf(v *view, g *group) []SocketDetail {
 		s, d := g.at(v, i)
 		fl := s.Flow()
 		detail := SocketDetail{
-			Local: fl.Local.String(), State: s.State, RecvQ: s.RecvQ, SendQ: s.SendQ, Timer: timerText(s.Timer),
+			Key: s.Key(), Local: fl.Local.String(), State: s.State, RecvQ: s.RecvQ, SendQ: s.SendQ, Timer: timerText(s.Timer),
 			Inode: s.Inode, Cookie: strconv.FormatUint(s.Cookie, 16), FDs: s.Holders, Age: d.age.public(), Ends: d.ends.kind,
 		}
 		if fl.Remote.IsValid() {

@@ -232,11 +232,13 @@ type Advice struct {
 
 // SocketDetail is one socket of a finding.
 type SocketDetail struct {
-	Local  string    `json:"local"`
-	Remote string    `json:"remote"`
-	State  tcp.State `json:"state"`
-	RecvQ  uint32    `json:"recv_q"`
-	SendQ  uint32    `json:"send_q"`
+	// Key is the socket's name in the snapshot that was diagnosed.
+	Key    observe.Key `json:"-"`
+	Local  string      `json:"local"`
+	Remote string      `json:"remote"`
+	State  tcp.State   `json:"state"`
+	RecvQ  uint32      `json:"recv_q"`
+	SendQ  uint32      `json:"send_q"`
 	// Timer is the pending timer in words, such as "keepalive 12.3 s".
 	Timer  string           `json:"timer"`
 	Inode  uint64           `json:"inode"`

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/closewait/closewait/internal/observe"
+
 	"github.com/closewait/closewait/tcp"
 )
 
@@ -76,7 +78,7 @@ func moved(v *view, g *group) (came, went int) {
 		}
 		for i := range part.members {
 			s, d := part.at(v, i)
-			if _, ok := keyOf(s); !ok {
+			if s.Key() == (observe.Key{}) {
 				continue
 			}
 			if before := d.before; before == nil || !before.State.HalfClosed() && !before.Dead() {
@@ -148,16 +150,14 @@ func (v *view) goneSockets() []int32 {
 		if !s.State.HalfClosed() && !s.Dead() {
 			continue
 		}
-		if k, ok := keyOf(s); ok {
-			if at, ok := v.before[k]; ok {
-				there[at] = true
-			}
+		if at, ok := v.before[s.Key()]; ok {
+			there[at] = true
 		}
 	}
 	var out []int32
 	for i := range v.prev.Sockets {
 		s := &v.prev.Sockets[i]
-		if _, ok := keyOf(s); ok && !there[i] && (s.State.HalfClosed() || s.Dead()) {
+		if s.Key() != (observe.Key{}) && !there[i] && (s.State.HalfClosed() || s.Dead()) {
 			out = append(out, int32(i))
 		}
 	}

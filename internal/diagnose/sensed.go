@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/closewait/closewait/internal/observe"
@@ -13,11 +14,14 @@ func sensorFacts(v *view, g *group, add addFact) {
 	if v.cur.Sensor == nil {
 		return
 	}
-	seen, exact := 0, 0
+	older, multipath, exact := 0, 0, 0
 	for i := range g.members {
 		s, _ := g.at(v, i)
-		if s.History != nil && !s.History.Older {
-			seen++
+		switch {
+		case s.MPTCP:
+			multipath++
+		case s.History == nil || s.History.Older:
+			older++
 		}
 		if _, ok := exactAge(v, s); ok {
 			exact++
@@ -30,8 +34,15 @@ func sensorFacts(v *view, g *group, add addFact) {
 	case exact > 0:
 		add(fromSensor, "since when is exact on %d of %d", exact, n)
 	}
-	if older := n - seen; older > 0 {
-		add(fromSensor, "%d of %d are older than the sensor, which runs since %s", older, n, clockTime(v, v.cur.Sensor.Since))
+	if older > 0 {
+		or := ""
+		if slices.ContainsFunc(v.cur.Limits, func(l observe.Limit) bool { return l.Code == observe.LimitSensor }) {
+			or = ", or what it knew of them is lost"
+		}
+		add(fromSensor, "%d of %d are older than the sensor, which runs since %s%s", older, n, clockTime(v, v.cur.Sensor.Since), or)
+	}
+	if multipath > 0 {
+		add(fromSensor, "the sensor tells nothing of %s: they are MPTCP's", ofAll(multipath, n))
 	}
 	switch g.key.cause {
 	case EOFIgnored:

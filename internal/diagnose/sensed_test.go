@@ -152,6 +152,23 @@ func TestUnseenCodeJoinsTheOnlyPlace(t *testing.T) {
 	}
 }
 
+// The sensor keeps no history of MPTCP, however young, and may lose others'.
+func TestWhatTheSensorKnowsNothingOf(t *testing.T) {
+	multipath := func(s *observe.Socket) { s.MPTCP = true }
+	w := newWorld().sensed("pool_get")
+	w.addMany(3, multipath)
+	f := w.report().Findings[0]
+	if !saysOfSensor(&f, "the sensor tells nothing of all 3: they are MPTCP's") || saysOfSensor(&f, "older") {
+		t.Errorf("%+v", f.Evidence)
+	}
+	w = newWorld().sensed("pool_get")
+	w.addMany(3, recvQ(1))
+	w.Limits = append(w.Limits, observe.Limit{Code: observe.LimitSensor, Text: "no memory"})
+	if f := w.report().Findings[0]; !saysOfSensor(&f, "3 of 3 are older than the sensor, which runs since") || !saysOfSensor(&f, "or what it knew of them is lost") {
+		t.Errorf("%+v", f.Evidence)
+	}
+}
+
 // A saved snapshot may hold any number.
 func TestStacksThatAreNotThere(t *testing.T) {
 	w := newWorld().sensed("pool_get")

@@ -25,7 +25,7 @@ type view struct {
 	finWait2   map[flowKey]*observe.Socket // by the peer's (reversed) flow
 	ports      map[uint64]*portCounts      // by namespace
 	torn       bool                        // a dump of this look was interrupted each time
-	before     map[sockKey]int32           // index in prev.Sockets
+	before     map[observe.Key]int32       // index in prev.Sockets
 	entered    map[uint64]bool             // namespaces that the first look entered
 	left       map[leftKey]int             // what the second look has no more; nil until asked
 	ownersSeen bool                        // every process's descriptors were listed,
@@ -35,11 +35,6 @@ type view struct {
 type portKey struct {
 	ns   uint64
 	port uint16
-}
-
-type sockKey struct {
-	ns, id uint64 // id: cookie, or inode where there is no cookie
-	cookie bool
 }
 
 // flowKey names a connection within the host. Loopback addresses mean another
@@ -121,9 +116,9 @@ func (v *view) indexPrevious() {
 	for i := range v.prev.Namespaces {
 		v.entered[v.prev.Namespaces[i].ID] = v.prev.Namespaces[i].Entered
 	}
-	v.before = make(map[sockKey]int32, len(v.prev.Sockets))
+	v.before = make(map[observe.Key]int32, len(v.prev.Sockets))
 	for i := range v.prev.Sockets {
-		if k, ok := keyOf(&v.prev.Sockets[i]); ok {
+		if k := v.prev.Sockets[i].Key(); k != (observe.Key{}) {
 			v.before[k] = int32(i)
 		}
 	}
@@ -134,16 +129,13 @@ func (v *view) earlier(s *observe.Socket) *observe.Socket {
 	if v.prev == nil {
 		return nil
 	}
-	k, ok := keyOf(s)
-	if !ok {
-		return nil
-	}
+	k := s.Key()
 	i, ok := v.before[k]
 	if !ok {
 		return nil
 	}
 	before := &v.prev.Sockets[i]
-	if !k.cookie && !sameAddresses(before, s) {
+	if k.Cookie == 0 && !sameAddresses(before, s) {
 		return nil
 	}
 	return before
@@ -152,21 +144,6 @@ func (v *view) earlier(s *observe.Socket) *observe.Socket {
 // sameAddresses: a dead descriptor has lost its remote address.
 func sameAddresses(a, b *observe.Socket) bool {
 	return a.Local == b.Local && (a.Remote == b.Remote || !a.Remote.IsValid() || !b.Remote.IsValid())
-}
-
-// keyOf names a socket across looks. Inode numbers may be used again, but hardly
-// within the time between two looks by a socket with the same addresses; the
-// cookie is preferred because it is never used again.
-func keyOf(s *observe.Socket) (sockKey, bool) {
-	switch {
-	case s.MPTCP && s.Inode != 0: // it has the cookie of the listener that accepted it
-		return sockKey{s.NetNS, s.Inode, false}, true
-	case s.Cookie != 0:
-		return sockKey{s.NetNS, s.Cookie, true}, true
-	case s.Inode != 0:
-		return sockKey{s.NetNS, s.Inode, false}, true
-	}
-	return sockKey{}, false
 }
 
 // listenersFor returns the LISTEN sockets that would get a connection to the

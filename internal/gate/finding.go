@@ -90,8 +90,7 @@ func (l *ledger) evidence(f *diagnose.Finding) []diagnose.Evidence {
 	var stuck, died, both int
 	least, most := time.Duration(1<<62), time.Duration(0)
 	for i := range f.Sockets {
-		k, _ := detailKey(f, &f.Sockets[i])
-		a := l.byKey[k]
+		a := l.byKey[f.Sockets[i].Key]
 		if a == nil {
 			continue
 		}

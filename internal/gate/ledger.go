@@ -2,18 +2,12 @@ package gate
 
 import (
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/closewait/closewait/internal/diagnose"
 	"github.com/closewait/closewait/internal/observe"
 	"github.com/closewait/closewait/tcp"
 )
-
-// key names a socket: cookies are counted by namespace on older kernels.
-type key struct{ ns, cookie uint64 }
-
-func keyOf(s *observe.Socket) key { return key{s.NetNS, s.Cookie} }
 
 func torn(snap *observe.Snapshot) bool {
 	for _, l := range snap.Limits {
@@ -40,11 +34,11 @@ type ledger struct {
 	grace time.Duration
 	last  time.Time
 	// open is what is half-closed or dead now.
-	open map[key]*account
+	open map[observe.Key]*account
 	// counted is what counts, in the order in which it came to that.
 	counted   []*account
-	byKey     map[key]*account
-	listeners map[key]observe.Socket
+	byKey     map[observe.Key]*account
+	listeners map[observe.Key]observe.Socket
 	// beyond counts those that came after mostCounted: they are in no finding.
 	beyond struct{ stuck, died, inferred int }
 	peak   int
@@ -68,7 +62,7 @@ type account struct {
 }
 
 func newLedger(grace time.Duration) *ledger {
-	return &ledger{grace: grace, open: map[key]*account{}, byKey: map[key]*account{}, listeners: map[key]observe.Socket{}}
+	return &ledger{grace: grace, open: map[observe.Key]*account{}, byKey: map[observe.Key]*account{}, listeners: map[observe.Key]observe.Socket{}}
 }
 
 // stopped is from when on a time without a look is not the program's to answer
@@ -135,8 +129,8 @@ func (l *ledger) enter(snap *observe.Snapshot) {
 		if x.State != tcp.Listen || len(x.Holders) == 0 {
 			continue
 		}
-		if x.RecvQ > 0 || l.listeners[keyOf(x)].Cookie == 0 {
-			l.listeners[keyOf(x)] = *x
+		if x.RecvQ > 0 || l.listeners[x.Key()].Cookie == 0 {
+			l.listeners[x.Key()] = *x
 		}
 		queues[x.Local.Port()] = queues[x.Local.Port()] || x.RecvQ > 0
 	}
@@ -149,10 +143,10 @@ func (l *ledger) enter(snap *observe.Snapshot) {
 			continue
 		}
 		now++
-		a := l.open[keyOf(x)]
+		a := l.open[x.Key()]
 		if a == nil {
 			a = &account{first: snap.TakenAt, moved: snap.TakenAt}
-			l.open[keyOf(x)] = a
+			l.open[x.Key()] = a
 		} else if used(&a.socket, x) {
 			a.moved = snap.TakenAt
 		}
@@ -207,7 +201,7 @@ func (l *ledger) judge(snap *observe.Snapshot) {
 	})
 	ripe := socketsWhere(snap, time.Nanosecond, func(f *diagnose.Finding) bool { return f.Stuck })
 	for _, a := range due {
-		if k := keyOf(&a.socket); !excused[k] && ripe[k] {
+		if k := a.socket.Key(); !excused[k] && ripe[k] {
 			a.stuck, a.halfClosed = true, l.quiet(a)
 			l.count(a)
 		}
@@ -223,8 +217,8 @@ func (l *ledger) quiet(a *account) time.Duration {
 }
 
 // socketsWhere diagnoses a snapshot and returns the sockets of some findings.
-func socketsWhere(snap *observe.Snapshot, grace time.Duration, is func(*diagnose.Finding) bool) map[key]bool {
-	found := map[key]bool{}
+func socketsWhere(snap *observe.Snapshot, grace time.Duration, is func(*diagnose.Finding) bool) map[observe.Key]bool {
+	found := map[observe.Key]bool{}
 	r := diagnose.Diagnose(nil, snap, diagnose.Options{Grace: grace, Sockets: true})
 	for i := range r.Findings {
 		f := &r.Findings[i]
@@ -232,22 +226,15 @@ func socketsWhere(snap *observe.Snapshot, grace time.Duration, is func(*diagnose
 			continue
 		}
 		for j := range f.Sockets {
-			if k, ok := detailKey(f, &f.Sockets[j]); ok {
-				found[k] = true
-			}
+			found[f.Sockets[j].Key] = true
 		}
 	}
 	return found
 }
 
-func detailKey(f *diagnose.Finding, d *diagnose.SocketDetail) (key, bool) {
-	cookie, err := strconv.ParseUint(d.Cookie, 16, 64)
-	return key{f.NetNS.ID, cookie}, err == nil && cookie != 0
-}
-
 // bury counts a connection that only the end of its process ended.
 func (l *ledger) bury(d *Death) {
-	k := keyOf(&d.Socket)
+	k := d.Socket.Key()
 	a, open := l.byKey[k], l.open[k]
 	delete(l.open, k)
 	if a == nil && open != nil && open.stuck {
@@ -267,7 +254,7 @@ func (l *ledger) bury(d *Death) {
 const mostCounted = 50_000
 
 func (l *ledger) count(a *account) {
-	k := keyOf(&a.socket)
+	k := a.socket.Key()
 	switch {
 	case l.byKey[k] != nil:
 		return

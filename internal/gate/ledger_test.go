@@ -309,3 +309,17 @@ func TestThePaceOfLooks(t *testing.T) {
 		}
 	}
 }
+
+// What an MPTCP listener accepted has the listener's cookie, one and all.
+func TestConnectionsOfOneMPTCPListenerAreToldApart(t *testing.T) {
+	var all []observe.Socket
+	for i := range uint64(3) {
+		s := closeWait(i, time.Minute)
+		s.MPTCP, s.Cookie, s.RecvQ = true, 9, 0
+		all = append(all, s)
+	}
+	l := ledgerOf(times(0, 7*time.Second, func(time.Duration) []observe.Socket { return all })...)
+	if stuck, _, _ := l.totals(); stuck != 3 || l.peak != 3 {
+		t.Errorf("%d stuck, at most %d half-closed at a time; want 3", stuck, l.peak)
+	}
+}

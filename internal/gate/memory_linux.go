@@ -18,8 +18,8 @@ const (
 // memory is what a Sensed was last told of the histories in the kernel. It is of the
 // looking goroutine alone.
 type memory struct {
-	histories map[key]*observe.History
-	asked     map[key]tcp.State // of which, and in which state they were then
+	histories map[observe.Key]*observe.History
+	asked     map[observe.Key]tcp.State // of which, and in which state they were then
 	at        time.Time
 }
 
@@ -33,16 +33,16 @@ func (s *Sensed) remember(snap *observe.Snapshot) error {
 		if err := s.sensing.Recall(snap); err != nil {
 			return err
 		}
-		m.asked, m.histories = wanted, map[key]*observe.History{}
+		m.asked, m.histories = wanted, map[observe.Key]*observe.History{}
 		for i := range snap.Sockets {
 			if h := snap.Sockets[i].History; h != nil {
-				m.histories[keyOf(&snap.Sockets[i])] = h
+				m.histories[snap.Sockets[i].Key()] = h
 			}
 		}
 		return nil
 	}
 	for i := range snap.Sockets {
-		snap.Sockets[i].History = m.histories[keyOf(&snap.Sockets[i])]
+		snap.Sockets[i].History = m.histories[snap.Sockets[i].Key()]
 	}
 	snap.Sensor = s.sensing.Seen()
 	return nil
@@ -50,14 +50,14 @@ func (s *Sensed) remember(snap *observe.Snapshot) error {
 
 // wanted are the sockets that have a history to tell, and whether one of them is
 // new, or has changed, since the histories were read.
-func (m *memory) wanted(snap *observe.Snapshot) (wanted map[key]tcp.State, fresh bool) {
-	wanted = map[key]tcp.State{}
+func (m *memory) wanted(snap *observe.Snapshot) (wanted map[observe.Key]tcp.State, fresh bool) {
+	wanted = map[observe.Key]tcp.State{}
 	for i := range snap.Sockets {
 		x := &snap.Sockets[i]
 		if !x.State.HalfClosed() && !x.Dead() {
 			continue
 		}
-		k := keyOf(x)
+		k := x.Key()
 		wanted[k] = x.State
 		fresh = fresh || m.asked[k] != x.State
 	}
@@ -71,7 +71,7 @@ func (s *Sensed) nameDead(snap *observe.Snapshot) {
 	defer s.mu.Unlock()
 	for i := range snap.Sockets {
 		x := &snap.Sockets[i]
-		if h := s.ended[keyOf(x)]; h != nil && x.Dead() && !x.Remote.IsValid() {
+		if h := s.ended[x.Key()]; h != nil && x.Dead() && !x.Remote.IsValid() {
 			x.Remote = h.Remote
 		}
 	}

@@ -24,11 +24,11 @@ const suspicious = 10 * time.Millisecond
 type Polling struct {
 	tree   *collect.Tree
 	tracer *tracer // nil: nothing is stopped
-	seen   map[key]*sight
-	gone   map[key]*sight // of those, what the last look did not show any more
+	seen   map[observe.Key]*sight
+	gone   map[observe.Key]*sight // of those, what the last look did not show any more
 	// last words of processes: what they held half-closed when they were stopped on
 	// their way out.
-	words   map[Process]map[key]bool
+	words   map[Process]map[observe.Key]bool
 	looks   int
 	last    time.Time
 	gap     time.Duration
@@ -49,7 +49,7 @@ type sight struct {
 // NewPolling is a witness that needs no privilege. What a traced process closes
 // itself and what only its exit closes can be told apart.
 func NewPolling(which Trace) *Polling {
-	p := &Polling{seen: map[key]*sight{}, words: map[Process]map[key]bool{}}
+	p := &Polling{seen: map[observe.Key]*sight{}, words: map[Process]map[observe.Key]bool{}}
 	if which != TraceNone {
 		p.tracer = &tracer{all: which == TraceAll, tried: map[Process]bool{}}
 	}
@@ -122,10 +122,10 @@ func (p *Polling) look(ctx context.Context) (*observe.Snapshot, error) {
 // These may have passed them on to children that began after a look had listed the
 // processes: the next list has them.
 func (p *Polling) bereft(snap *observe.Snapshot) bool {
-	shown := map[key]bool{}
+	shown := map[observe.Key]bool{}
 	for i := range snap.Sockets {
 		if x := &snap.Sockets[i]; len(x.Holders) > 0 {
-			shown[keyOf(x)] = true
+			shown[x.Key()] = true
 		}
 	}
 	for k, was := range p.seen {
@@ -193,7 +193,7 @@ func (p *Polling) Leave(tid int) {
 	for _, s := range p.seen {
 		for i := range s.processes {
 			if who := nameOf(&s.processes[i]); who.PID == pid && p.words[who] == nil {
-				p.words[who] = map[key]bool{}
+				p.words[who] = map[observe.Key]bool{}
 			}
 		}
 	}
@@ -221,7 +221,7 @@ func (p *Polling) compare(ctx context.Context, snap *observe.Snapshot) []Death {
 		if len(s.Holders) == 0 || s.State != tcp.CloseWait && !s.Dead() {
 			continue
 		}
-		k := keyOf(s)
+		k := s.Key()
 		now := p.seen[k]
 		if now == nil {
 			now = &sight{first: snap.TakenAt}
@@ -229,7 +229,7 @@ func (p *Polling) compare(ctx context.Context, snap *observe.Snapshot) []Death {
 		}
 		now.socket, now.at, now.processes = *s, snap.TakenAt, holdersOf(s, described)
 	}
-	p.gone = map[key]*sight{}
+	p.gone = map[observe.Key]*sight{}
 	var died []Death
 	for k, was := range p.seen {
 		if was.at.Equal(snap.TakenAt) {
@@ -253,7 +253,7 @@ func (p *Polling) compare(ctx context.Context, snap *observe.Snapshot) []Death {
 	return died
 }
 
-func (p *Polling) lose(k key) {
+func (p *Polling) lose(k observe.Key) {
 	p.gone[k] = p.seen[k]
 	delete(p.seen, k)
 }
@@ -262,7 +262,7 @@ func (p *Polling) lose(k key) {
 // last words of one of them prove it. Those of all of them, without it, prove that
 // it was closed before; without last words it must have been half-closed for longer
 // than nobody looked. A program that had no time to notice is not to blame.
-func (p *Polling) died(k key, was *sight, now time.Time) (counts, exact bool) {
+func (p *Polling) died(k observe.Key, was *sight, now time.Time) (counts, exact bool) {
 	silent := 0
 	for i := range was.processes {
 		words, said := p.words[nameOf(&was.processes[i])]

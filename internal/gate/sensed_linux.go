@@ -21,14 +21,14 @@ type Sensed struct {
 	stopped chan struct{}
 
 	// Of the looking goroutine alone.
-	held      map[key]*sight // what was half-closed in the tree at the last look
+	held      map[observe.Key]*sight // what was half-closed in the tree at the last look
 	memory    memory
 	described map[int]observe.Process
 	ceased    time.Time // when it was first seen that somebody had stopped the sensor
 
 	mu     sync.Mutex
-	ended  map[key]*observe.Happening
-	order  []key // of ended, the oldest first
+	ended  map[observe.Key]*observe.Happening
+	order  []observe.Key // of ended, the oldest first
 	exits  []*observe.Happening
 	lost   uint64
 	failed error
@@ -47,8 +47,8 @@ const forWord = time.Second
 // process (collect.Sensing.Follow).
 func NewSensed(x *collect.Sensing) *Sensed {
 	return &Sensed{
-		Polling: NewPolling(TraceNone), sensing: x, held: map[key]*sight{},
-		described: map[int]observe.Process{}, ended: map[key]*observe.Happening{},
+		Polling: NewPolling(TraceNone), sensing: x, held: map[observe.Key]*sight{},
+		described: map[int]observe.Process{}, ended: map[observe.Key]*observe.Happening{},
 	}
 }
 
@@ -86,7 +86,7 @@ func (s *Sensed) hear(h *observe.Happening) {
 	case observe.HappenedLost:
 		s.lost += h.Lost
 	case observe.HappenedEnd, observe.HappenedRelease:
-		s.note(key{h.NetNS, h.Cookie}, h)
+		s.note(observe.Key{NetNS: h.NetNS, Cookie: h.Cookie}, h)
 	}
 	if exit {
 		s.exits = append(s.exits, h)
@@ -94,7 +94,7 @@ func (s *Sensed) hear(h *observe.Happening) {
 }
 
 // note keeps an end, and the end of what had remained of it.
-func (s *Sensed) note(k key, h *observe.Happening) {
+func (s *Sensed) note(k observe.Key, h *observe.Happening) {
 	if s.ended[k] == nil {
 		s.order = append(s.order, k)
 	}
@@ -146,7 +146,7 @@ func (s *Sensed) Look(ctx context.Context) (Sighting, error) {
 	out.Died = s.died(out.Died, gone)
 	for i := range out.Died {
 		if d := &out.Died[i].Socket; d.History == nil {
-			d.History = s.memory.histories[keyOf(d)]
+			d.History = s.memory.histories[d.Key()]
 		}
 	}
 	if err := s.remember(out.Snapshot); err != nil {
@@ -156,15 +156,15 @@ func (s *Sensed) Look(ctx context.Context) (Sighting, error) {
 }
 
 // compareHeld notes what is half-closed now, and returns what was and is no more.
-func (s *Sensed) compareHeld(snap *observe.Snapshot) map[key]*sight {
+func (s *Sensed) compareHeld(snap *observe.Snapshot) map[observe.Key]*sight {
 	gone := s.held
-	s.held = map[key]*sight{}
+	s.held = map[observe.Key]*sight{}
 	for i := range snap.Sockets {
 		x := &snap.Sockets[i]
 		if len(x.Holders) == 0 || x.State != tcp.CloseWait {
 			continue
 		}
-		k := keyOf(x)
+		k := x.Key()
 		now := gone[k]
 		if now == nil {
 			now = &sight{first: snap.TakenAt}
@@ -200,18 +200,18 @@ func (s *Sensed) catchUp(ctx context.Context) {
 // Of what polling inferred, the kernel's silence says that it has not ended: another
 // process has it, which the look did not show. Polling's word stands only where the
 // kernel's may be missing: it never told of a dead connection, say.
-func (s *Sensed) died(inferred []Death, gone map[key]*sight) (out []Death) {
+func (s *Sensed) died(inferred []Death, gone map[observe.Key]*sight) (out []Death) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, d := range inferred {
-		told := s.ended[keyOf(&d.Socket)]
+		told := s.ended[d.Socket.Key()]
 		unheard := told == nil && (d.Socket.MPTCP || d.Socket.Dead())
 		if unheard || !over(told) && (s.lost > 0 || s.failed != nil) {
 			out = append(out, d)
 		}
 	}
 	for _, h := range s.exits {
-		out = append(out, s.death(h, s.sightOf(key{h.NetNS, h.Cookie}, gone)))
+		out = append(out, s.death(h, s.sightOf(observe.Key{NetNS: h.NetNS, Cookie: h.Cookie}, gone)))
 	}
 	s.exits = nil
 	return out
@@ -224,8 +224,8 @@ func over(h *observe.Happening) bool {
 }
 
 // sightOf is a connection as it was last seen, nil if it was not.
-func (s *Sensed) sightOf(k key, gone map[key]*sight) *sight {
-	for _, sights := range []map[key]*sight{gone, s.seen, s.gone} {
+func (s *Sensed) sightOf(k observe.Key, gone map[observe.Key]*sight) *sight {
+	for _, sights := range []map[observe.Key]*sight{gone, s.seen, s.gone} {
 		if was := sights[k]; was != nil {
 			return was
 		}

@@ -12,7 +12,7 @@ import (
 // connection is what the journal keeps of one half-closed connection, or of one
 // dead descriptor.
 type connection struct {
-	key    Key
+	key    observe.Key
 	socket observe.Socket // as it was last seen
 	taken  time.Time      // when that was
 	owner  *Owner
@@ -65,16 +65,6 @@ type said struct{ fin, zero, masked, ended bool }
 type process struct {
 	pid        int
 	startTicks uint64
-}
-
-func keyOf(s *observe.Socket) (Key, bool) {
-	switch {
-	case s.Cookie != 0:
-		return Key{NetNS: s.NetNS, Cookie: s.Cookie}, true
-	case s.Inode != 0:
-		return Key{NetNS: s.NetNS, Inode: s.Inode}, true
-	}
-	return Key{}, false
 }
 
 // orphan: the application has closed it, or it waits to be accepted.

@@ -91,10 +91,3 @@ type Owner struct {
 	// FDs are the descriptors, by process.
 	FDs []observe.Holder `json:"fds,omitempty"`
 }
-
-// Key names a connection for as long as the host runs.
-type Key struct {
-	NetNS, Cookie uint64
-	// Inode stands in where a kernel or a reader gave no cookie.
-	Inode uint64
-}

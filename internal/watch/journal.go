@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -41,7 +40,7 @@ type Look struct {
 type Journal struct {
 	mu      sync.Mutex
 	options Options
-	conns   map[Key]*connection
+	conns   map[observe.Key]*connection
 	last    time.Time // when the last look was; zero before the first
 }
 
@@ -53,7 +52,7 @@ type listener struct {
 
 // NewJournal begins one.
 func NewJournal(o Options) *Journal {
-	return &Journal{options: o, conns: map[Key]*connection{}}
+	return &Journal{options: o, conns: map[observe.Key]*connection{}}
 }
 
 // Look takes a look in and tells what happened since the one before. The first
@@ -82,10 +81,10 @@ type taking struct {
 	look      Look
 	at, since time.Time
 	first     bool
-	members   map[Key]member
+	members   map[observe.Key]member
 	processes map[int]*observe.Process
 	listeners map[listener]bool
-	seen      map[Key]bool
+	seen      map[observe.Key]bool
 	blind     map[uint64]bool // namespaces that this look did not see whole
 	// unprobed are processes whose dead descriptors could not be told; allUnprobed, if
 	// their list is not whole.
@@ -101,27 +100,15 @@ type member struct {
 }
 
 // membersOf finds the report's sockets by their names.
-func membersOf(r *diagnose.Report) map[Key]member {
-	out := map[Key]member{}
+func membersOf(r *diagnose.Report) map[observe.Key]member {
+	out := map[observe.Key]member{}
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		for _, s := range f.Sockets {
-			k := Key{NetNS: f.NetNS.ID, Cookie: parseCookie(s.Cookie)}
-			if k.Cookie == 0 {
-				k.Inode = s.Inode
-			}
-			out[k] = member{f, s.Age}
+			out[s.Key] = member{f, s.Age}
 		}
 	}
 	return out
-}
-
-func parseCookie(s string) uint64 {
-	cookie, err := strconv.ParseUint(s, 16, 64)
-	if err != nil {
-		return 0
-	}
-	return cookie
 }
 
 func (t *taking) index() {
@@ -130,7 +117,7 @@ func (t *taking) index() {
 	for i := range s.Processes {
 		t.processes[s.Processes[i].PID] = &s.Processes[i]
 	}
-	t.listeners, t.seen, t.blind = map[listener]bool{}, map[Key]bool{}, map[uint64]bool{}
+	t.listeners, t.seen, t.blind = map[listener]bool{}, map[observe.Key]bool{}, map[uint64]bool{}
 	t.unprobed = map[int32]bool{}
 	known := map[uint64]bool{}
 	for _, n := range s.Namespaces {
@@ -174,8 +161,8 @@ func (t *taking) tell(e Event) { t.events = append(t.events, e) }
 func (t *taking) present() {
 	for i := range t.look.Snapshot.Sockets {
 		s := &t.look.Snapshot.Sockets[i]
-		k, ok := keyOf(s)
-		if !ok || !s.State.HalfClosed() && !s.Dead() {
+		k := s.Key()
+		if k == (observe.Key{}) || !s.State.HalfClosed() && !s.Dead() {
 			continue
 		}
 		m, wanted := t.members[k]

@@ -106,4 +106,4 @@ func (s *scene) want(events []Event, want string) {
 	}
 }
 
-func key(cookie uint64) Key { return Key{NetNS: 1, Cookie: cookie} }
+func key(cookie uint64) observe.Key { return observe.Key{NetNS: 1, Cookie: cookie} }

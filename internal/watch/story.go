@@ -13,7 +13,7 @@ import (
 
 // Story is what is known of one connection: enough for a view of it.
 type Story struct {
-	Key   Key
+	Key   observe.Key
 	Flow  tcp.Flow
 	State tcp.State
 	Owner *Owner
@@ -39,7 +39,7 @@ type Moment struct{ Earliest, Latest time.Time }
 func (m Moment) known() bool { return !m.Latest.IsZero() }
 
 // Story returns what is known of a connection.
-func (j *Journal) Story(k Key) (*Story, bool) {
+func (j *Journal) Story(k observe.Key) (*Story, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	c := j.conns[k]

@@ -18,7 +18,7 @@ func (j *Journal) Tell(h *observe.Happening) []Event {
 	if h.Kind == observe.HappenedLost {
 		return []Event{{Kind: Dropped, At: h.At, Source: FromSensor, Count: h.Lost, Note: "they came faster than they were read"}}
 	}
-	c := j.conns[Key{NetNS: h.NetNS, Cookie: h.Cookie}]
+	c := j.conns[observe.Key{NetNS: h.NetNS, Cookie: h.Cookie}]
 	if c == nil {
 		return j.unseen(h)
 	}
@@ -45,7 +45,7 @@ func (j *Journal) unseen(h *observe.Happening) []Event {
 	if x.Ended.Sub(x.HalfClosed) < j.options.Shortest || j.options.Narrowed || j.last.IsZero() {
 		return nil
 	}
-	c := &connection{key: Key{NetNS: h.NetNS, Cookie: h.Cookie}, history: x}
+	c := &connection{key: observe.Key{NetNS: h.NetNS, Cookie: h.Cookie}, history: x}
 	c.socket.State, c.socket.Local, c.socket.Remote = h.State, h.Local, h.Remote
 	if h.PID != 0 {
 		c.owner = &Owner{PID: h.PID, Name: h.Comm}

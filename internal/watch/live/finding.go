@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/closewait/closewait/internal/diagnose"
+	"github.com/closewait/closewait/internal/observe"
 	"github.com/closewait/closewait/internal/report"
 	"github.com/closewait/closewait/internal/watch"
 )
@@ -36,11 +36,11 @@ func (v *findingView) refresh(p *watch.Picture) {
 		if p.Rows[i].ID != v.row.ID {
 			continue
 		}
-		chosen := v.cookie()
+		chosen := v.chosen()
 		v.row, v.report, v.gone = p.Rows[i], p.Report, false
 		v.cursor = min(v.cursor, max(0, len(v.row.Sockets)-1))
 		for at := range v.row.Sockets {
-			if chosen != "" && v.row.Sockets[at].Cookie == chosen {
+			if chosen != (observe.Key{}) && v.row.Sockets[at].Key == chosen {
 				v.cursor = at
 				break
 			}
@@ -50,11 +50,11 @@ func (v *findingView) refresh(p *watch.Picture) {
 	v.gone = true
 }
 
-func (v *findingView) cookie() string {
+func (v *findingView) chosen() observe.Key {
 	if v.cursor >= len(v.row.Sockets) {
-		return ""
+		return observe.Key{}
 	}
-	return v.row.Sockets[v.cursor].Cookie
+	return v.row.Sockets[v.cursor].Key
 }
 
 func (v *findingView) key(name string, room int) {
@@ -86,18 +86,12 @@ func (v *findingView) key(name string, room int) {
 }
 
 // openSocket opens the chosen socket.
-func (v *findingView) openSocket(story func(watch.Key) (*watch.Story, bool)) *socketView {
+func (v *findingView) openSocket(story func(observe.Key) (*watch.Story, bool)) *socketView {
 	if v.cursor >= len(v.row.Sockets) {
 		return nil
 	}
 	s := v.row.Sockets[v.cursor]
-	k := watch.Key{NetNS: v.row.NetNS.ID}
-	if n, err := strconv.ParseUint(s.Cookie, 16, 64); err == nil && n != 0 {
-		k.Cookie = n
-	} else {
-		k.Inode = s.Inode
-	}
-	view := &socketView{key: k, detail: s, finding: v.row.Finding}
+	view := &socketView{key: s.Key, detail: s, finding: v.row.Finding}
 	view.refresh(story)
 	return view
 }

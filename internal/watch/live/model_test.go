@@ -71,7 +71,7 @@ func press(name string) tea.KeyPressMsg {
 	return tea.KeyPressMsg{Code: []rune(name)[0], Text: name}
 }
 
-func story(watch.Key) (*watch.Story, bool) {
+func story(observe.Key) (*watch.Story, bool) {
 	return &watch.Story{
 		State: tcp.CloseWait, FIN: watch.Moment{Earliest: noon.Add(-time.Hour), Latest: noon.Add(-time.Minute)}, PeerFirst: true, Stuck: true,
 		OpenedBy: []observe.Frame{{Function: hostile, File: hostile, Line: 3}},

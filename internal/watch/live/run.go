@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
 
+	"github.com/closewait/closewait/internal/observe"
 	"github.com/closewait/closewait/internal/watch"
 )
 
@@ -28,7 +29,7 @@ type Options struct {
 	Mode     string
 	Filter   string
 	// Story tells what is known of one connection.
-	Story func(watch.Key) (*watch.Story, bool)
+	Story func(observe.Key) (*watch.Story, bool)
 }
 
 // Update is what is new.

@@ -11,7 +11,7 @@ import (
 
 // socketView is one connection, opened.
 type socketView struct {
-	key     watch.Key
+	key     observe.Key
 	detail  diagnose.SocketDetail
 	finding *diagnose.Finding
 	story   *watch.Story // the last that was known; nil: none ever was
@@ -19,7 +19,7 @@ type socketView struct {
 	scroll  scroll
 }
 
-func (v *socketView) refresh(story func(watch.Key) (*watch.Story, bool)) {
+func (v *socketView) refresh(story func(observe.Key) (*watch.Story, bool)) {
 	s, ok := story(v.key)
 	v.gone = !ok
 	if ok {
