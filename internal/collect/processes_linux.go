@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/closewait/closewait/internal/kernel/cgroup"
 	"github.com/closewait/closewait/internal/kernel/procfs"
 	"github.com/closewait/closewait/internal/observe"
 	"github.com/closewait/closewait/tcp"
@@ -55,6 +56,8 @@ func (s *survey) countUnsettled() {
 // reports whether it had to look for such.
 func (s *survey) describeHolders(host procfs.Host, held map[int32]*sample) bool {
 	suspicious := map[int32]bool{}
+	freezers := cgroup.Open()
+	defer freezers.Close()
 	for pid, k := range held {
 		if s.described[pid] {
 			continue
@@ -82,7 +85,11 @@ func (s *survey) describeHolders(host procfs.Host, held map[int32]*sample) bool 
 		for _, tid := range s.apart[pid] { // the limit holds for each table
 			p.OpenFiles = max(p.OpenFiles, s.fs.OpenFiles(tid))
 		}
-		s.processes = append(s.processes, convertProcess(&p, host))
+		described := convertProcess(&p, host)
+		if described.Halt == "" && freezers.Hold(p.Cgroups) {
+			described.Halt = observe.HaltFrozen
+		}
+		s.processes = append(s.processes, described)
 	}
 	if len(suspicious) > 0 {
 		s.recheck(suspicious)

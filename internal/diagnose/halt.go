@@ -28,6 +28,9 @@ func haltFacts(v *view, g *group, add addFact) {
 	if pids := halted[observe.HaltStopped]; len(pids) > 0 {
 		add(fromProc, "%s is stopped (SIGSTOP or a like signal): %s", somePIDs(pids), cannot)
 	}
+	if pids := halted[observe.HaltFrozen]; len(pids) > 0 {
+		add(fromProc, "%s is frozen (its control group's freezer, as by docker pause): %s", somePIDs(pids), cannot)
+	}
 	if pids := halted[observe.HaltTraced]; len(pids) > 0 {
 		add(fromProc, "%s was held by a debugger or tracer at the moment of the look: %s meanwhile", somePIDs(pids), cannot)
 	}

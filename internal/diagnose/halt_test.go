@@ -20,6 +20,8 @@ func TestStoppedOwners(t *testing.T) {
 		{"stopped", func(w *world) { w.add(recvQ(1)); w.Processes[0].Halt = observe.HaltStopped }, stopped},
 		{"traced", func(w *world) { w.add(recvQ(1)); w.Processes[0].Halt = observe.HaltTraced },
 			"pid 100 was held by a debugger or tracer at the moment of the look: it can't read meanwhile"},
+		{"frozen", func(w *world) { w.add(recvQ(1)); w.Processes[0].Halt = observe.HaltFrozen },
+			"pid 100 is frozen (its control group's freezer, as by docker pause): it can't read"},
 		{"a listener's", func(w *world) {
 			w.listen("0.0.0.0:8080", 1, 5, appPID)
 			w.add(toPort, noFile, recvQ(1))
@@ -46,7 +48,7 @@ func TestStoppedOwners(t *testing.T) {
 		f := only(t, w.report())
 		got := ""
 		for _, e := range f.Evidence {
-			if strings.Contains(e.Fact, "stopped (") || strings.Contains(e.Fact, "debugger") {
+			if strings.Contains(e.Fact, "stopped (") || strings.Contains(e.Fact, "debugger") || strings.Contains(e.Fact, "frozen") {
 				got += e.Fact
 			}
 		}

@@ -12,6 +12,37 @@ import (
 	"github.com/closewait/closewait/internal/testbed"
 )
 
+// TestFrozenOwner: nor can one that a control group's freezer holds.
+func TestFrozenOwner(t *testing.T) {
+	t.Parallel()
+	in := ownSpace(t)
+	for _, freezer := range testbed.Freezers(t) {
+		x := one(t, in, misbehave.Spec{Kind: misbehave.EOFUnread, Count: 2})
+		pid := x.PIDs()[0]
+		want := fmt.Sprintf("pid %d is frozen", pid)
+		sees := func() (said, found bool) {
+			for _, f := range about(look(t, "auto"), x, in, 1) {
+				if f.Owner == nil || f.Owner.PID != pid {
+					continue
+				}
+				found = true
+				for _, e := range f.Evidence {
+					said = said || strings.HasPrefix(e.Fact, want)
+				}
+			}
+			return said, found
+		}
+		freezer.Add(t, pid)
+		if said, found := sees(); said || !found {
+			t.Errorf("%s, while it runs: said to be frozen %v, found %v", freezer.Name, said, found)
+		}
+		freezer.Freeze(t)
+		testbed.Await(t, "the finding to say that its owner is frozen", func() bool { said, found := sees(); return said && found })
+		freezer.Release(t)
+		testbed.Await(t, "the finding to say so no more", func() bool { said, found := sees(); return !said && found })
+	}
+}
+
 // TestStoppedOwner: a program that does not run can't read, and the finding says
 // so for as long as it holds.
 func TestStoppedOwner(t *testing.T) {

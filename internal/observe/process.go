@@ -44,4 +44,6 @@ const (
 	// HaltTraced: a debugger or another tracer held its main thread, perhaps for a
 	// moment only.
 	HaltTraced Halt = "traced"
+	// HaltFrozen: a control group's freezer held all of it, as "docker pause" has it.
+	HaltFrozen Halt = "frozen"
 )
