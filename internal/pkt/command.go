@@ -12,6 +12,10 @@ import (
 
 // command obeys a backquoted command.
 func (r *runner) command(text string) {
+	if len(shellSplit(text, "||")) > 1 { // whose end decides, whatever fails before it
+		r.unsupported("the command %q: an alternative", clip(text, 80))
+		return
+	}
 	for _, part := range shellSplit(text, "&&", ";", "\n") {
 		if strings.TrimSpace(part) == "" || strings.HasPrefix(strings.TrimSpace(part), "#") {
 			continue
@@ -24,9 +28,6 @@ func (r *runner) command(text string) {
 
 // simple obeys one pipeline. Its error says what is not supported.
 func (r *runner) simple(text string) error {
-	if len(shellSplit(text, "||")) > 1 {
-		return fmt.Errorf("an alternative")
-	}
 	stages := shellSplit(text, "|")
 	words, err := shellWords(stages[0])
 	if err != nil {

@@ -186,6 +186,8 @@ func shellWords(text string) ([]string, error) {
 	for i := 0; i < len(text); i++ {
 		b := text[i]
 		switch {
+		case quote != '\'' && expands(text[i:]):
+			return nil, fmt.Errorf("an expansion in a command")
 		case quote != 0:
 			if b == quote {
 				quote = 0
@@ -212,6 +214,16 @@ func shellWords(text string) ([]string, error) {
 	}
 	flush()
 	return dropRedirections(words)
+}
+
+// expands reports whether text begins with what a shell would put something else
+// in the place of. A lone "$", as a pattern's end is, stays.
+func expands(text string) bool {
+	if len(text) < 2 || text[0] != '$' {
+		return false
+	}
+	b := text[1]
+	return b == '_' || b >= '0' && b <= '9' || b|0x20 >= 'a' && b|0x20 <= 'z' || strings.IndexByte("({@*#?!$-", b) >= 0
 }
 
 // dropRedirections lets "> /dev/null 2>&1" by.
