@@ -9,7 +9,10 @@ func (s *step) arriveAck(seg *tcp.Segment) bool {
 	if c.state == tcp.SynReceived {
 		return s.ackInSynReceived(seg)
 	}
-	tooOld := s.p.AckRange && seg.Ack.Before(c.una-tcp.Seq(c.maxWnd))
+	if s.miniSocket() {
+		return true // the record does not know what was sent
+	}
+	tooOld := s.p.AckRange && (seg.Ack.Before(c.una-tcp.Seq(c.maxWnd)) || s.p.AckFromISS && s.neverSent(seg.Ack))
 	if tooOld || seg.Ack.After(c.nxt) {
 		s.drop(BadAck)
 		if tooOld || !s.p.UnsentAckSilent || c.state != tcp.Established {
@@ -26,6 +29,17 @@ func (s *step) arriveAck(seg *tcp.Segment) bool {
 		s.updateWindow(seg)
 	}
 	return s.finAckedNow()
+}
+
+// neverSent reports whether an old ACK is of something before all that this
+// connection has sent, as far as the largest window reaches back.
+func (s *step) neverSent(ack tcp.Seq) bool {
+	c := s.c
+	first := c.iss
+	if c.has(passive) {
+		first++ // without the ACK of the SYN|ACK there would be no connection
+	}
+	return uint32(c.una-first) < c.maxWnd && ack.Before(first) && ack.Before(c.una)
 }
 
 // ackInSynReceived completes the handshake: SYN-RECEIVED goes to ESTABLISHED,

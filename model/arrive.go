@@ -28,7 +28,7 @@ func (s *step) arriveSynchronized(seg *tcp.Segment) {
 	if s.p.SpaceIsWindow && (s.c.state != tcp.SynReceived || !s.c.has(passive)) {
 		s.c.adv = s.c.adv.Add(s.gain())
 	}
-	if s.c.state == tcp.SynReceived && s.repeatedSyn(seg) {
+	if s.badRequestAck(seg) || s.c.state == tcp.SynReceived && s.repeatedSyn(seg) {
 		return
 	}
 	if seg.Has(tcp.RST) {
@@ -37,6 +37,10 @@ func (s *step) arriveSynchronized(seg *tcp.Segment) {
 	}
 	if seg.Has(tcp.SYN) && s.c.state != tcp.SynReceived {
 		s.arriveSyn(seg) // Fourth: "irrespective of the sequence number".
+		return
+	}
+	if s.p.AckFirst && !seg.Has(tcp.ACK) && !s.record() {
+		s.drop(NoAck)
 		return
 	}
 	if !s.checkSequence(seg) { // First.
@@ -89,7 +93,7 @@ func (s *step) checkSequence(seg *tcp.Segment) bool {
 	// "If the RCV.WND is zero, no segments will be acceptable, but special
 	// allowance should be made to accept valid ACKs": take the ACK and no more.
 	special := c.RcvWnd() == 0 && seg.Seq == c.rcvNxt
-	old := s.p.OldAckCounts && !seg.End().After(c.rcvNxt) || s.p.LeftEdge && seg.SeqLen() > 0 && seg.End() == c.rcvNxt
+	old := s.p.OldAckCounts && !seg.End().After(c.rcvNxt) || s.atLeftEdge(seg)
 	if seg.Has(tcp.ACK) && !seg.Has(tcp.SYN) && (special || old) {
 		c.set(ackNow)
 		seg.Seq, seg.Len = c.rcvNxt, 0
@@ -99,6 +103,11 @@ func (s *step) checkSequence(seg *tcp.Segment) bool {
 	s.drop(Unacceptable)
 	s.challenge(fills(seg))
 	return false
+}
+
+// atLeftEdge reports whether a segment ends right at RCV.NXT, where that counts.
+func (s *step) atLeftEdge(seg *tcp.Segment) bool {
+	return s.p.LeftEdge && seg.SeqLen() > 0 && seg.End() == s.c.rcvNxt && !s.record()
 }
 
 // trim cuts off what lies outside the receive window, "including SYN and FIN".
@@ -149,6 +158,27 @@ func (s *step) arriveSyn(seg *tcp.Segment) {
 	s.challenge(false)
 }
 
+// request reports whether the connection is a record in the SYN queue of a stack
+// that looks at segments for those in an order of its own.
+func (s *step) request() bool {
+	return s.c.state == tcp.SynReceived && s.c.has(passive) && s.p.RepeatedSYN == SYNACKIfSame
+}
+
+// record reports whether there is no whole connection yet, or none any more.
+func (s *step) record() bool { return s.request() || s.miniSocket() }
+
+// badRequestAck is what such a stack looks at first, RSTs excepted: an ACK of
+// anything but its SYN|ACK draws a RST, wherever the segment lies, and the record
+// stays. It reports whether this was one.
+func (s *step) badRequestAck(seg *tcp.Segment) bool {
+	if !s.request() || !seg.Has(tcp.ACK) || seg.Has(tcp.RST) || seg.Ack == s.c.nxt {
+		return false
+	}
+	s.drop(BadAck)
+	s.answerReset(seg)
+	return true
+}
+
 // repeatedSyn is what stacks with a SYN queue do about a SYN in SYN-RECEIVED;
 // it reports whether that was all.
 func (s *step) repeatedSyn(seg *tcp.Segment) bool {
@@ -160,6 +190,10 @@ func (s *step) repeatedSyn(seg *tcp.Segment) bool {
 	switch {
 	case again && !seg.Has(tcp.ACK):
 		s.fx.add(s.syn())
+		return true
+	case again && s.request(): // without the SYN it is an old one
+		s.drop(SynIgnored)
+		s.challenge(fills(seg))
 		return true
 	case s.p.RepeatedSYN == SYNACKAlways || s.acceptable(seg):
 		s.answerReset(seg)

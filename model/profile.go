@@ -48,11 +48,20 @@ type Acceptance struct {
 	// is processed (Linux). Two hosts that retransmit to each other, and of which
 	// only bare ACKs are lost, could not go on otherwise.
 	LeftEdge bool
+	// ResetAtEdges: the same counts for a RST: at such an edge it draws a challenge
+	// ACK, where RFC 5961 §3.2 drops it.
+	ResetAtEdges bool
+	// AckFirst: a segment with neither ACK, RST nor SYN is dropped before its number
+	// is looked at, and so without an answer.
+	AckFirst bool
 	// AckRange is MAY-12: ACKs older than SND.UNA - MAX.SND.WND are answered
 	// and dropped.
 	AckRange bool
+	// AckFromISS: the same goes for ACKs of what lies before all that was ever sent,
+	// in that range or not (Linux).
+	AckFromISS bool
 	// UnsentAckSilent: in ESTABLISHED an ACK of what was not sent is dropped
-	// without an answer (Linux).
+	// without an answer (gVisor; Linux before 7.1, but for late releases of 6.18).
 	UnsentAckSilent bool
 	// ChallengeEvery is the least time between two answers to segments without
 	// data that are out of window, or challenged; 0 is no limit.
@@ -98,7 +107,8 @@ const (
 	// the same SYN is; else back to LISTEN.
 	ToListen RepeatedSYN = iota
 	// SYNACKIfSame: the same SYN draws the SYN|ACK again, another one in the
-	// window a RST, and back to LISTEN (Linux, tcp_check_req).
+	// window a RST, and back to LISTEN. Before that, an ACK of anything else than
+	// the SYN|ACK draws a RST, and that is all (Linux, tcp_check_req).
 	SYNACKIfSame
 	// SYNACKAlways: any SYN draws the SYN|ACK again; a SYN|ACK a RST, and back
 	// to LISTEN (FreeBSD, syncache_add, syncache_badack).
@@ -128,6 +138,9 @@ type Closing struct {
 	// ShutdownDisconnects: shutdown() in SYN-SENT, whichever way, ends the attempt
 	// with ECONNRESET, and the socket is as new (Linux).
 	ShutdownDisconnects bool
+	// ShutdownWaits: shutdown(SHUT_WR) in SYN-RECEIVED sends its FIN when the
+	// handshake is over, also with no data queued (Linux).
+	ShutdownWaits bool
 	// ShutdownSticks: shutdown() of what is not connected fails, and is remembered
 	// all the same: a read then returns zero; and where a connect() had failed, the
 	// next is EINVAL (Linux).

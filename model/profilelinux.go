@@ -6,13 +6,15 @@ func Linux() Profile {
 	return Profile{
 		Name: "linux",
 		Acceptance: Acceptance{
-			ResetBeforeFIN:  true,              // tcp_input.c tcp_reset_check; seen
-			ResetAfterSack:  true,              // tcp_input.c tcp_validate_incoming: max_sack; seen
-			RightEdge:       true,              // tcp_input.c tcp_sequence: after(seq, rcv_nxt+window) only
-			LeftEdge:        true,              // tcp_input.c tcp_sequence: before(end_seq, rcv_wup); seen
-			AckRange:        true,              // tcp_input.c tcp_ack: before(ack, prior_snd_una - max_window)
-			UnsentAckSilent: true,              // tcp_input.c tcp_rcv_established
-			ChallengeEvery:  500 * Millisecond, // tcp_invalid_ratelimit, tcp_oow_rate_limited; seen
+			ResetBeforeFIN: true,              // tcp_input.c tcp_reset_check; seen
+			ResetAfterSack: true,              // tcp_input.c tcp_validate_incoming: max_sack; seen
+			RightEdge:      true,              // tcp_input.c tcp_sequence: after(seq, rcv_nxt+window) only
+			LeftEdge:       true,              // tcp_input.c tcp_sequence: before(end_seq, rcv_wup); seen
+			ResetAtEdges:   true,              // tcp_input.c tcp_validate_incoming: tcp_sequence comes first; seen
+			AckFirst:       true,              // tcp_input.c tcp_rcv_established, tcp_rcv_state_process; seen
+			AckRange:       true,              // tcp_input.c tcp_ack: before(ack, prior_snd_una - max_window)
+			AckFromISS:     true,              // tcp_input.c tcp_ack: min(max_window, bytes_acked); seen
+			ChallengeEvery: 500 * Millisecond, // tcp_invalid_ratelimit, tcp_oow_rate_limited; seen
 		},
 		Handshake: Handshake{
 			SYNRetries:    6, // tcp_syn_retries
@@ -36,6 +38,7 @@ func Linux() Profile {
 			EarlyFINResets: true,
 			// af_inet.c inet_shutdown, tcp.c tcp_disconnect; seen
 			ShutdownDisconnects: true,
+			ShutdownWaits:       true, // tcp.c tcp_shutdown: not in SYN_RECV; tcp_input.c tcp_rcv_state_process; seen
 			ShutdownSticks:      true, // af_inet.c inet_shutdown: sk_shutdown is set all the same; seen
 			ResetWithAck:        true, // tcp_output.c tcp_send_active_reset
 			KeepaliveResets:     true, // tcp_timer.c tcp_keepalive_timer

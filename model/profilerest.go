@@ -21,6 +21,8 @@ func GVisor() Profile {
 	p.Name = "gvisor"
 	p.Acceptance = Acceptance{
 		RightEdge:       true,              // header/tcp.go Acceptable
+		ResetAtEdges:    true,              // connect.go handleReset: the same
+		AckFirst:        true,              // connect.go handleSegmentLocked
 		UnsentAckSilent: true,              // rcv.go handleRcvdSegmentClosing: not in ESTABLISHED
 		ChallengeEvery:  500 * Millisecond, // stack_options.go defaultTCPInvalidRateLimit
 	}

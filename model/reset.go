@@ -8,7 +8,8 @@ import "github.com/closewait/closewait/tcp"
 // answers that with a RST at RCV.NXT.
 func (s *step) arriveReset(seg *tcp.Segment) {
 	c := s.c
-	inside := seg.Seq.Within(c.rcvNxt, c.RcvWnd())
+	inside := seg.Seq.Within(c.rcvNxt, c.RcvWnd()) ||
+		s.p.ResetAtEdges && (s.p.RightEdge && seg.SeqLen() == 0 && seg.Seq == c.rcvNxt.Add(c.RcvWnd()) || s.atLeftEdge(seg))
 	exact := seg.Seq == c.rcvNxt ||
 		s.p.ResetBeforeFIN && c.has(finHere) && seg.Seq == c.rcvNxt-1 ||
 		s.p.ResetAfterSack && s.sack() > 0 && seg.Seq == s.earlyEnd()
@@ -23,6 +24,9 @@ func (s *step) arriveReset(seg *tcp.Segment) {
 		s.challenge(false)
 	default:
 		s.drop(ResetIgnored)
+		if s.miniSocket() { // The same: out of window, a RST is answered as anything else is.
+			s.challenge(false)
+		}
 	}
 }
 

@@ -41,6 +41,10 @@ func (s *step) arriveTimeWait(seg *tcp.Segment, listening bool) {
 	case s.p.TimeWait.NeedsAck && !seg.Has(tcp.ACK):
 		s.drop(NoAck)
 		return
+	case s.reuses(seg): // But nobody listens: no limit to that (Linux, tcp_v4_rcv).
+		s.drop(SynIgnored)
+		c.set(ackNow)
+		return
 	}
 	if seg.Has(tcp.ACK) && s.p.TimeWait.AckRestarts {
 		s.restartTimeWait()

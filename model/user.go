@@ -198,7 +198,7 @@ func (s *step) closeWriting() {
 		s.end(OK) // "Delete the TCB."
 		return
 	case tcp.SynReceived:
-		if c.end == c.iss.Add(1) {
+		if c.end == c.iss.Add(1) && (!s.p.ShutdownWaits || c.has(detached)) {
 			c.state = tcp.FinWait1
 		} // Else queued "for processing after entering ESTABLISHED state".
 	case tcp.Established:

@@ -55,7 +55,7 @@ settings shorten them, and "closewait lab run" says by how much.
 
 Exit status: 0 when everything went as stated, 1 when anything differs, 2 for a
 wrong command line, 3 when there can be no lab here.`,
-		Example: `  sudo closewait lab                       # all claims; half a minute
+		Example: `  sudo closewait lab                       # all claims; some seconds
   sudo closewait lab run c14               # one story, from the packets that crossed
   sudo closewait lab run my.story --pcap my.pcap
   closewait lab leak eof-unread --for 5m   # a live leak to try the other commands on`,
