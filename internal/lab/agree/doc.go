@@ -26,6 +26,8 @@
 //     with keepalive, and keepalive set twice or by both. A story in which two
 //     timers end in another order than they would (lab.Run.Notes) is counted,
 //     and not compared.
+//   - Nor is one in which both hosts send again in the same millisecond: which is
+//     first there, and heard by the other, is decided by what a step takes.
 //   - Amounts that hang on the kernel's buffers: writes are of 1000 octets at most.
 //
 // Retransmission ends sooner than on any host, on both engines alike: [ProfileOf]

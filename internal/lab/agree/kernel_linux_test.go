@@ -70,6 +70,14 @@ func (k *kernel) differs(lines []string, times int) string {
 	if err != nil {
 		return fmt.Sprintf("%v\n%s", err, strings.Join(lines, "\n"))
 	}
+	told, err := Play(s)
+	if err != nil {
+		return fmt.Sprintf("%v\n%s", err, scenario.Format(s))
+	}
+	if tied(told) {
+		k.unlike++
+		return ""
+	}
 	var first string
 	for range times {
 		r, err := k.play(s)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/closewait/closewait/scenario"
 	"github.com/closewait/closewait/tcp"
@@ -143,6 +144,28 @@ func (w *wire) see(p scenario.Packet) {
 	if seg.Has(tcp.ACK) && !p.Lost {
 		w.out[1-from] = slices.DeleteFunc(w.out[1-from], func(end tcp.Seq) bool { return !end.After(seg.Ack) })
 	}
+}
+
+// tied reports whether both hosts sent again at the same moment, so that their
+// segments crossed. On a kernel a call takes time: one host is ahead, the other
+// hears of it, and may do something else.
+func tied(r *scenario.Result) bool {
+	sent := [2]map[tcp.Seq]bool{{}, {}}
+	last := [2]time.Duration{-time.Hour, -time.Hour}
+	for _, e := range r.Events {
+		p := e.Packet
+		if e.Kind != scenario.Sent || p.Segment.SeqLen() == 0 {
+			continue
+		}
+		if end := p.Segment.End(); !sent[p.From][end] {
+			sent[p.From][end] = true
+			continue
+		}
+		if last[p.From] = p.Sent; (p.Sent - last[1-p.From]).Abs() < time.Millisecond {
+			return true
+		}
+	}
+	return false
 }
 
 // visible leaves out what sock_diag does not show: a connection that is over has

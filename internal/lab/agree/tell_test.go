@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,5 +96,30 @@ func TestATailIsWaitedFor(t *testing.T) {
 	src := string(scenario.Format(s))
 	if !strings.Contains(src, "local closes → ok\nwait 900ms\n") || strings.Count(src, "wait") != 1 {
 		t.Errorf("told:\n%s", src)
+	}
+}
+
+// Seed 702412: each host's tail probe, or the other's answer to it, is first.
+func TestStoriesThatATieDecidesAreKnown(t *testing.T) {
+	lost := []string{"local and remote are connected", "the link loses everything", "remote writes 1", "the link recovers"}
+	for _, row := range []struct {
+		lines []string
+		want  bool
+	}{
+		{[]string{"the link loses the first FIN from local", "local closes", "wait 3m"}, true},
+		{[]string{"the link loses the first FIN from local", "wait 900ms", "local closes", "wait 3m"}, false},
+		{[]string{"local closes", "wait 3m"}, false},
+	} {
+		s, err := Tell(append(slices.Clone(lost), row.lines...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Play(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tied(r); got != row.want {
+			t.Errorf("tied %v, want %v\n%s", got, row.want, scenario.Format(s))
+		}
 	}
 }
