@@ -62,6 +62,9 @@ func PaceOf(s *scenario.Story) Pace {
 	if loses(s) {
 		unit = min(unit, finTimeout/brief) // retransmissions take their time, and have to fit in
 	}
+	if leavesBlocked(s) {
+		p.RTOMax = rtoMax
+	}
 	last := 0
 	for _, w := range waits {
 		seconds := int(math.Round(float64(w) / float64(unit)))
@@ -86,6 +89,32 @@ func loses(s *scenario.Story) bool {
 		l, ok := step.(*scenario.Link)
 		return ok && l.Rule.Fate == scenario.Lose
 	})
+}
+
+// leavesBlocked reports whether an application leaves data behind that a closed window
+// holds up. Such an orphan lives for as long as the window is answered for and its
+// probes are less than tcp_rto_max_ms apart (tcp_timer.c, tcp_probe_timer): a shortened
+// one would not only shorten its life, but end it.
+func leavesBlocked(s *scenario.Story) bool {
+	if s == nil {
+		return false
+	}
+	var blocked [2]bool
+	for _, step := range s.Steps {
+		act, ok := step.(*scenario.Act)
+		if !ok {
+			continue
+		}
+		switch act.Call.Op {
+		case scenario.Fill:
+			blocked[act.Host&1] = true
+		case scenario.Close, scenario.Exit:
+			if blocked[act.Host&1] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // waitsOf are the durations that a story sets.

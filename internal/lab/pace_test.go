@@ -63,3 +63,18 @@ func parse(t testing.TB, src string) *scenario.Story {
 	}
 	return s
 }
+
+// What a closed window holds up lives by tcp_rto_max_ms, once nobody owns it.
+func TestPaceLeavesABlockedOrphanItsLife(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"local writes until blocked → ?\nlocal closes":  rtoMax,
+		"local writes until blocked → ?\nlocal exits":   rtoMax,
+		"local writes until blocked → ?\nremote closes": time.Second,
+		"local closes\nlocal writes until blocked → ?":  time.Second,
+		"local writes 10\nlocal closes":                 time.Second,
+	} {
+		if got := PaceOf(parse(t, text)).RTOMax; got != want {
+			t.Errorf("%q: at most %v between two probes, want %v", text, got, want)
+		}
+	}
+}
