@@ -213,9 +213,8 @@ func movedSince(before, s *observe.Socket) bool {
 	if before.State != s.State || before.Info == nil || s.Info == nil {
 		return false
 	}
-	if s.State == tcp.FinWait2 { // what came and was not all left unread
-		came := s.Info.BytesReceived - before.Info.BytesReceived
-		return s.Info.BytesReceived > before.Info.BytesReceived && came+uint64(before.RecvQ) > uint64(s.RecvQ)
+	if s.State == tcp.FinWait2 { // of what had come, or came, something was read
+		return s.Info.BytesReceived-before.Info.BytesReceived+uint64(before.RecvQ) > uint64(s.RecvQ)
 	}
 	// Stepping over the FIN alone (1 to 0) is no use of the connection.
 	read := s.RecvQ < before.RecvQ && before.RecvQ > 1
@@ -239,7 +238,13 @@ func stillSending(v *view, s *observe.Socket, d *verdict) (used, certain bool) {
 	if d.age.bounded && sent >= d.age.most {
 		return false, false
 	}
-	return true, sent+sameMoment < d.age.least
+	certain = sent+sameMoment < d.age.least
+	if !certain && !d.age.refreshed { // it may have been sent before the FIN
+		if p := peerOf(v, s); p.known && !p.holds {
+			return false, false
+		}
+	}
+	return true, certain
 }
 
 // unreadCause decides by what waits in the receive queue.

@@ -121,6 +121,41 @@ func TestHalfCloseInUse(t *testing.T) {
 	})
 }
 
+// What was sent when the FIN came is no use of the connection where the peer's end is on
+// this host and closed: nothing can be sent to it any more.
+func TestNobodyTalksToAPeerThatHasClosed(t *testing.T) {
+	here := []edit{local("10.0.0.1:8080"), remote("10.0.0.1:40000")}
+	peer := func(edits ...edit) func() *world {
+		return func() *world {
+			w := listening()
+			w.add(append([]edit{state(tcp.FinWait2), local("10.0.0.1:40000"), remote("10.0.0.1:8080")}, edits...)...)
+			return w
+		}
+	}
+	for _, r := range []struct {
+		name  string
+		build func() *world
+		edits []edit
+		want  string
+	}{
+		{"answered and left by its client in one moment", peer(noFile, noInfo, timer(timeWait, 40, 0)), []edit{quiet(20, 20.1, 20)}, "eof-ignored fine likely"},
+		{"the client only shut down its side", peer(carried(0, 1)), []edit{quiet(20, 20.1, 20)}, "half-close-in-use fine likely"},
+		{"sent long after the FIN: the client has closed since", peer(noFile, noInfo, timer(timeWait, 40, 0)), []edit{quiet(20, 300, 200)}, "half-close-in-use fine certain"},
+		{"keepalive hides how old the FIN is", peer(noFile, noInfo, timer(timeWait, 40, 0)),
+			[]edit{quiet(20, 300, 3), timer(keepalive, 12, 0)}, "half-close-in-use fine likely"},
+	} {
+		t.Run(r.name, func(t *testing.T) {
+			w := r.build()
+			w.add(append(here, r.edits...)...)
+			for _, f := range w.report().Findings {
+				if got := verdictOf(&f); f.State == tcp.CloseWait && got != r.want {
+					t.Errorf("got %q, want %q", got, r.want)
+				}
+			}
+		})
+	}
+}
+
 // A slow reader, or a link that loses much, is no peer that has stopped.
 func TestWhatStillFlowsIsInUse(t *testing.T) {
 	runCauses(t, bare, []causeRow{
@@ -195,6 +230,7 @@ func TestTwoLooksAtOneSocket(t *testing.T) {
 		{"FIN_WAIT_2: data still arrives", []edit{state(tcp.FinWait2), quiet(3650, 3650, 600)}, []edit{gotMore}, "half-close-in-use fine certain"},
 		{"FIN_WAIT_2: data arrives and is left unread", []edit{state(tcp.FinWait2), quiet(3650, 3650, 600)}, []edit{gotMore, recvQ(1000)}, "data-unread stuck certain"},
 		{"FIN_WAIT_2: data arrives and some of it is read", []edit{state(tcp.FinWait2), quiet(3650, 3650, 600)}, []edit{gotMore, recvQ(400)}, "half-close-in-use fine certain"},
+		{"FIN_WAIT_2: it reads what came before: slow, and not stopped", []edit{state(tcp.FinWait2), recvQ(90000), quiet(3650, 600, 600), carried(1e6, 10)}, []edit{recvQ(50000)}, "half-close-in-use fine certain"},
 		{"a FIN_WAIT_2 that became CLOSED is no FIN_WAIT_2", []edit{state(tcp.FinWait2), carried(0, 10)}, nil, "peer-keeps-open stuck likely"},
 	})
 }
