@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/closewait/closewait/tcp"
 )
 
 // counsel is what a cause means and what to do, one line each; docs/causes has
@@ -35,6 +37,11 @@ var counsels = map[Cause]counsel{
 
 // byDirection replaces the counsel where the side that opened matters.
 var byDirection = map[Direction]map[Cause]counsel{
+	Outbound: {
+		// Most often a body that nobody closed: golang/go#43966, TencentBlueKing/bk-repo#2093.
+		DataUnread: {"the application does not read to its end what the peer sent: a response that nobody closed, or a reader that is blocked or paused",
+			"read every response to its end or close it, on error paths too; if that is done, dump the threads and look for what the reader waits for"},
+	},
 	Inbound: {
 		EOFUnread: {"clients left, and the server does not notice: their handler is busy or hung, or nobody reads",
 			"read or poll for the end of the connection (EPOLLRDHUP) while the handler works; dump the server's threads"},
@@ -43,12 +50,10 @@ var byDirection = map[Direction]map[Cause]counsel{
 	},
 }
 
-// adviceFor is about one finding: its cause, its direction and its owner.
-func adviceFor(f *Finding) Advice {
-	c, ok := byDirection[f.Direction][f.Cause]
-	if !ok {
-		c = counsels[f.Cause]
-	}
+// adviceFor is about one finding: its cause, its direction, its owner, and what else
+// was seen of its sockets.
+func adviceFor(v *view, g *group, f *Finding) Advice {
+	c := counselFor(v, g, f)
 	a := Advice{Meaning: c.meaning, Fix: c.fix, Now: []string{"closewait explain " + string(f.Cause)}}
 	list := "closewait scan --sockets --cause " + string(f.Cause)
 	if f.Owner != nil {
@@ -64,6 +69,48 @@ func adviceFor(f *Finding) Advice {
 	return a
 }
 
+func counselFor(v *view, g *group, f *Finding) counsel {
+	c, ok := byDirection[f.Direction][f.Cause]
+	if !ok {
+		c = counsels[f.Cause]
+	}
+	switch {
+	case f.Cause == NeverAccepted && f.Owner != nil && isSystemd(f.Owner):
+		c.fix = "systemd holds the listener: start the service of its socket unit, or see why it failed or does not accept"
+	case f.Cause == HalfCloseInUse && f.State != tcp.CloseWait && f.State != tcp.FinWait2:
+		c.meaning = "closed here; the FIN waits behind data that the peer still takes"
+	case f.Cause == EOFIgnored && nobodyTold(v, g):
+		c = untold(f.Direction)
+	}
+	switch {
+	case f.Cause != EOFIgnored && f.Cause != EOFUnread && f.Cause != Masked:
+	case sharedMembers(v, g) == len(g.members):
+		c.fix = strings.TrimSuffix(c.fix, ": that code path lacks a close()") + // it may close, and in vain
+			"; a connection stays until the last process that holds it has closed it: children should not inherit it (SOCK_CLOEXEC, or close after fork)"
+	}
+	return c
+}
+
+// nobodyTold: the sensor saw that no read returned zero, although nothing is unread.
+func nobodyTold(v *view, g *group) bool {
+	if v.cur.Sensor == nil {
+		return false
+	}
+	_, coalesced, _ := zeros(v, g)
+	return coalesced == len(g.members)
+}
+
+// untold is the counsel where the last read took the last data and the FIN together: who
+// does not read again is not told.
+func untold(d Direction) counsel {
+	if d == Inbound {
+		return counsel{"clients ended right behind what they sent; the server read that, and not the end: it works on an answer, hangs, or reads no more",
+			byDirection[Inbound][EOFUnread].fix}
+	}
+	return counsel{"the last read took the last data and the FIN together, and nobody has read since: typically an answer that was read, and not closed",
+		counsels[EOFUnread].fix}
+}
+
 // wantsThreads: what the process is doing instead tells more than its sockets.
 func wantsThreads(c Cause) bool {
 	return c == NeverAccepted || c == DataUnread || c == EOFIgnored
@@ -74,6 +121,8 @@ func wantsThreads(c Cause) bool {
 func threadDump(o *Owner) string {
 	name := o.Exe[strings.LastIndexByte(o.Exe, '/')+1:]
 	switch {
+	case isSystemd(o): // a debugger would stop it, and the whole host with it
+		return "systemctl list-sockets --all"
 	case strings.HasPrefix(name, "python"), strings.HasPrefix(name, "uwsgi"):
 		return fmt.Sprintf("py-spy dump --pid %d", o.PID)
 	case strings.HasPrefix(name, "java"):
@@ -87,3 +136,6 @@ func threadDump(o *Owner) string {
 	}
 	return fmt.Sprintf("gdb -p %d -batch -ex 'thread apply all bt'", o.PID)
 }
+
+// isSystemd: it listens for services that need not run.
+func isSystemd(o *Owner) bool { return strings.HasSuffix(o.Exe, "/systemd") }

@@ -34,7 +34,7 @@ func describe(v *view, g *group, o Options) Finding {
 	describeAges(v, g, &f)
 	describeEnds(v, g, &f)
 	wg.Wait()
-	f.Advice = adviceFor(&f)
+	f.Advice = adviceFor(v, g, &f)
 	if o.Sockets {
 		f.Sockets = detailsOf(v, g)
 	}

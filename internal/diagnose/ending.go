@@ -36,6 +36,7 @@ var (
 	ruleWriteResets = &rule{"no timer runs; the peer's socket is closed, so the next write draws a RST, and nothing else will", []string{"C8", "C14"}}
 	ruleInQueue     = &rule{"no timer runs: it ends when the listener's program accepts and closes it, or closes the listener", []string{"C14"}}
 	ruleInUse       = &rule{"in use: it ends when the application closes it", []string{"C5"}}
+	ruleDrains      = &rule{"the application is done with it: it ends when the peer has taken what is left, or takes no more", nil}
 	ruleProbeResets = &rule{"the peer's socket is gone, so the next keepalive probe draws a RST; the descriptor stays", []string{"C9"}}
 	ruleKeepalive   = &rule{"keepalive runs: it ends it if the peer closed or vanished, but not while a peer that only shut down its sending side answers the probes", []string{"C9"}}
 	rulePeerAnswers = &rule{"the peer's socket still exists and answers every keepalive probe", []string{"C9", "C5"}}
@@ -57,6 +58,8 @@ func endingOf(v *view, s *observe.Socket, d verdict) ending {
 	switch {
 	case d.cause == Masked:
 		return ending{kind: Never, rule: ruleDescriptor}
+	case d.cause == HalfCloseInUse && s.State != tcp.FinWait2 && orphan(s):
+		return ending{kind: Soon, rule: ruleDrains, likely: true}
 	case d.cause == HalfCloseInUse && s.State != tcp.FinWait2: // whatever timer runs: it is made to by the traffic
 		return ending{kind: Never, rule: ruleInUse}
 	case s.MPTCP:

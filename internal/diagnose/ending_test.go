@@ -159,6 +159,18 @@ func TestOutlookOfZeroWindow(t *testing.T) {
 	})
 }
 
+// The kernel sends the rest of what an application left, for as long as the peer takes it.
+func TestOutlookOfDataThatFlowsBeforeTheFIN(t *testing.T) {
+	flows := func(more ...edit) []edit {
+		return append([]edit{state(tcp.FinWait1), sendQ(9000), timer(retransmit, 0.2, 0), quiet(1, 300, 1)}, more...)
+	}
+	runEndings(t, bare, []endRow{
+		{"the application holds it", flows(), Never, 0, Certain},
+		{"it is gone: with the last of the data", flows(noFile), Soon, 0, Likely},
+		{"to a slow reader", flows(noFile, timer(probe, 5, 0), rto(0.2, 5)), Soon, 0, Likely},
+	})
+}
+
 func TestOutlookOfFinWait2(t *testing.T) {
 	fw2 := func(more ...edit) []edit { return append([]edit{state(tcp.FinWait2), noFile, carried(0, 1)}, more...) }
 	runEndings(t, bare, []endRow{

@@ -210,17 +210,22 @@ func holderFacts(v *view, g *group, add addFact) {
 		}
 		return
 	}
-	shared := 0
-	for i := range g.members {
-		s, _ := g.at(v, i)
-		if slices.ContainsFunc(s.Holders, func(h observe.Holder) bool { return h.PID != s.Holders[0].PID }) {
-			shared++
-		}
-	}
-	switch {
+	switch shared := sharedMembers(v, g); {
 	case shared > 0:
 		add(fromProc, "%d of %d are held by more than one process: a close in one of them sends no FIN", shared, len(g.members))
 	case g.key.program < 0 && !v.ownersSeen && g.key.uid != 0:
 		add(fromSocket, "the owner could not be seen; the sockets belong to uid %d", g.key.uid)
 	}
+}
+
+// sharedMembers counts those that more than one process holds.
+func sharedMembers(v *view, g *group) int {
+	n := 0
+	for i := range g.members {
+		s, _ := g.at(v, i)
+		if slices.ContainsFunc(s.Holders, func(h observe.Holder) bool { return h.PID != s.Holders[0].PID }) {
+			n++
+		}
+	}
+	return n
 }

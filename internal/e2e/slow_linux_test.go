@@ -65,4 +65,22 @@ func TestSlowReaderIsNotStopped(t *testing.T) {
 			t.Errorf("%s: %s, stuck %v, of a client that reads", reader, f.Cause, f.Stuck)
 		}
 	}
+	// The server's application is done with it, and the kernel is not.
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, reader := range readers() {
+		if reader == "bpf" && !privilege.Held() {
+			continue
+		}
+		port := diagnose.Filter{Ports: []uint16{l.Addr().(*net.TCPAddr).AddrPort().Port()}}
+		report := diagnose.Diagnose(nil, look(t, reader), diagnose.Options{Grace: time.Minute, Filter: port})
+		i := slices.IndexFunc(report.Findings, func(f diagnose.Finding) bool { return f.State == tcp.LastAck })
+		if i < 0 {
+			t.Fatalf("%s: what the server left is in no finding", reader)
+		}
+		if f := &report.Findings[i]; f.Cause != diagnose.HalfCloseInUse || f.Owner != nil || f.Outlook.Kind != diagnose.Soon {
+			t.Errorf("%s: %s of %+v, which ends %s", reader, f.Cause, f.Owner, f.Outlook.Kind)
+		}
+	}
 }

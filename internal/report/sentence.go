@@ -49,6 +49,8 @@ func nobody(f *diagnose.Finding) paragraph {
 	switch {
 	case f.Cause == diagnose.OrphanDraining:
 		return p.say(are(" is", " are"), " closed here and ", are("waits", "wait"), " for ", who(f), " to finish")
+	case drains(f):
+		return p.say(are(" is", " are"), " closed here, and ", who(f), verb(f, " still takes", " still take"), " what is left")
 	case f.Cause == diagnose.HalfCloseInUse:
 		return p.say(are(" is", " are"), " half-closed and in use, by a process that could not be seen")
 	case f.Cause == diagnose.FinUnacked:
@@ -63,6 +65,12 @@ func nobody(f *diagnose.Finding) paragraph {
 	}
 	// Half-closed here, and the peer's FIN has not come.
 	return p.say(" that ", who(f), verb(f, " keeps", " keep"), " open", are(" belongs", " belong"), " to no process that could be seen")
+}
+
+// drains: no application uses them any more; the kernel sends what is left. That nobody
+// was seen to hold them does not tell it, but their outlook does.
+func drains(f *diagnose.Finding) bool {
+	return f.Cause == diagnose.HalfCloseInUse && f.Owner == nil && f.Outlook.Kind == diagnose.Soon
 }
 
 func connections(f *diagnose.Finding) string { return count(f.Count, "connection", "connections") }

@@ -12,7 +12,7 @@ import (
 // states are those a cause is found in.
 var states = map[diagnose.Cause][]tcp.State{
 	diagnose.DataUnread:     {tcp.CloseWait, tcp.FinWait2},
-	diagnose.HalfCloseInUse: {tcp.CloseWait, tcp.FinWait2},
+	diagnose.HalfCloseInUse: {tcp.CloseWait, tcp.FinWait1, tcp.FinWait2},
 	diagnose.SendBlocked:    {tcp.CloseWait, tcp.FinWait1},
 	diagnose.Ownerless:      {tcp.CloseWait, tcp.FinWait2},
 	diagnose.Masked:         {tcp.Closed},
@@ -46,13 +46,17 @@ func variants(cause diagnose.Cause, state tcp.State) []diagnose.Finding {
 		if orphan && owner != nil || cause == diagnose.Masked && owner == nil {
 			continue
 		}
+		ends := diagnose.Outlook{Kind: diagnose.Never}
+		if cause == diagnose.HalfCloseInUse && state == tcp.FinWait1 && owner == nil {
+			ends.Kind = diagnose.Soon // what nobody holds is the kernel's to send
+		}
 		for _, n := range []int{2, 1} {
-			f := diagnose.Finding{Cause: cause, State: state, Count: n, Owner: owner, Direction: diagnose.Outbound, Local: "*", Remote: "10.0.0.5:80"}
+			f := diagnose.Finding{Cause: cause, State: state, Count: n, Owner: owner, Outlook: ends, Direction: diagnose.Outbound, Local: "*", Remote: "10.0.0.5:80"}
 			all = append(all, f)
 			f.Direction, f.Local, f.Remote = diagnose.Inbound, ":8080", "*"
 			all = append(all, f)
 		}
-		f := diagnose.Finding{Cause: cause, State: state, Count: 2, Owner: owner, Direction: diagnose.DirectionUnknown, Local: "10.0.0.7:40000", Remote: "10.0.0.5:80"}
+		f := diagnose.Finding{Cause: cause, State: state, Count: 2, Owner: owner, Outlook: ends, Direction: diagnose.DirectionUnknown, Local: "10.0.0.7:40000", Remote: "10.0.0.5:80"}
 		all = append(all, f)
 	}
 	return all

@@ -225,6 +225,8 @@ type harmless struct{ one, many, why, who string }
 func (t *text) harmless(f *diagnose.Finding) harmless {
 	h := harmless{one: string(f.Cause), many: string(f.Cause)}
 	switch {
+	case drains(f):
+		h = harmless{one: "connection", many: "connections", why: " closed here, whose peers still take what is left"}
 	case f.Cause == diagnose.HalfCloseInUse:
 		h = harmless{one: "half-closed connection", many: "half-closed connections", why: " in use"}
 	case f.Cause == diagnose.OrphanDraining:
