@@ -141,21 +141,30 @@ func eofIgnoredFacts(v *view, g *group, add addFact) {
 }
 
 func unreadFacts(v *view, g *group, add addFact) {
-	farewells, never := 0, 0
+	farewells, never, begun := 0, 0, 0
 	for i := range g.members {
-		s, _ := g.at(v, i)
+		s, d := g.at(v, i)
 		if g.key.cause == EOFUnread && s.RecvQ > 1 && s.State == tcp.CloseWait {
 			farewells++
 		}
-		if s.Info != nil && s.RecvQ > 1 && s.Info.BytesReceived <= uint64(s.RecvQ) {
+		switch {
+		case s.RecvQ > 1 && neverRead(s):
 			never++
+		case d.before == nil && s.RecvQ > farewellLimit:
+			begun++
 		}
 	}
 	if farewells > 0 {
 		add(fromSocket, "%d of %d hold a few bytes that came together with the FIN, unasked: a farewell such as a TLS close_notify", farewells, len(g.members))
 	}
-	if never > 0 && g.key.cause == DataUnread {
+	if g.key.cause != DataUnread {
+		return
+	}
+	if never > 0 {
 		add(fromSocket, "%d of %d never read a byte", never, len(g.members))
+	}
+	if begun > 0 {
+		add(fromSocket, "of %s some was read: one look can't tell who stopped from who reads slowly", ofAll(begun, len(g.members)))
 	}
 }
 

@@ -262,10 +262,10 @@ func unreadCause(s *observe.Socket, d *verdict) (Cause, bool) {
 	}
 	unread := uint64(s.RecvQ) - 1
 	if unread > farewellLimit {
-		return DataUnread, true
+		return DataUnread, hasStopped(s, d)
 	}
 	farewell := maybeFarewell(s, d, unread)
-	if s.Info.BytesReceived <= unread+1 { // it never read anything
+	if neverRead(s) {
 		// What was asked for is the answer; what a client says unasked is a request.
 		asked := s.Info.BytesSent > 0 || d.direction == Inbound
 		if asked || !farewell {
@@ -276,6 +276,17 @@ func unreadCause(s *observe.Socket, d *verdict) (Cause, bool) {
 		return DataUnread, false
 	}
 	return EOFUnread, false
+}
+
+// hasStopped: it never read a byte, or none between two looks. One look at what is left of
+// what it began to read can't tell who stopped from who reads slowly.
+func hasStopped(s *observe.Socket, d *verdict) bool {
+	return d.before != nil && d.before.State == s.State || neverRead(s)
+}
+
+// neverRead: all that came is unread; the FIN counts in both.
+func neverRead(s *observe.Socket) bool {
+	return s.Info != nil && s.Info.BytesReceived <= uint64(s.RecvQ)
 }
 
 // toldAndKept: the sensor saw a read return zero, and nobody waits for an answer
@@ -325,7 +336,7 @@ func finWait2Cause(v *view, s *observe.Socket, d *verdict) (Cause, bool) {
 		return HalfCloseInUse, false // what just came may not have been read yet
 	}
 	if s.RecvQ > 0 {
-		return DataUnread, true
+		return DataUnread, hasStopped(s, d)
 	}
 	// A client may have asked, and the peer still work on its answer.
 	answered := s.Info != nil && s.Info.BytesReceived > 0 && s.Info.LastDataRecv <= s.Info.LastDataSent

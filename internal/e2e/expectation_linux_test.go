@@ -151,6 +151,8 @@ func confidenceOf(x *player, conn *misbehave.Conn, s sign, c conditions) diagnos
 		return ""
 	case s.cause == diagnose.PeerKeepsOpen && !conn.Inbound:
 		return "" // certain if it was answered since
+	case conn.Culprit && x.spec.Kind == misbehave.DataUnreadPartial: // read on, and in one look
+		return diagnose.Likely
 	case goodbye, s.cause == diagnose.EOFIgnored, s.cause == diagnose.Masked:
 		return diagnose.Likely
 	}
