@@ -71,10 +71,13 @@ func (c *candidate) untouchable() string {
 
 // gentlest goes up the degrees, and stops at the first that can end the connection.
 func (c *candidate) gentlest() choice {
+	s := c.seen
 	if why := c.endsItself(); why != "" {
+		if s.State == tcp.CloseWait && len(s.Holders) > 0 { // C8's correction: it becomes a dead descriptor
+			why += "; only the application can close the descriptor"
+		}
 		return leave(why)
 	}
-	s := c.seen
 	switch {
 	case c.finding.Cause == diagnose.NeverAccepted, c.finding.Cause == diagnose.Ownerless:
 		return choice{Destroy, "no descriptor of it can be reached, so nothing gentler can be done"}

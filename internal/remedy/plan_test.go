@@ -38,6 +38,11 @@ func TestAutoChoosesTheGentlestThatCanWork(t *testing.T) {
 			x.Options.KeepAlive, x.Options.KeepIdle = true, 30000
 			x.Timer = observe.Timer{Kind: observe.TimerKeepalive, Expires: 20000}
 		}, "", "keepalive runs already"},
+		{"what the kernel ends soon leaves its descriptor behind", func(s *observe.Snapshot, x *observe.Socket) {
+			other(s, x, 0)
+			x.Options.KeepAlive, x.Options.KeepIdle = true, 15000
+			x.Timer = observe.Timer{Kind: observe.TimerKeepalive, Expires: 5000}
+		}, "", "; only the application can close the descriptor"},
 		{"keepalive runs, in two hours", func(_ *observe.Snapshot, x *observe.Socket) {
 			x.Options.KeepAlive = true
 			x.Timer = observe.Timer{Kind: observe.TimerKeepalive, Expires: 6000000}
