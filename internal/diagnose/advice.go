@@ -79,6 +79,8 @@ func counselFor(v *view, g *group, f *Finding) counsel {
 		c.fix = "systemd holds the listener: start the service of its socket unit, or see why it failed or does not accept"
 	case f.Cause == HalfCloseInUse && f.State != tcp.CloseWait && f.State != tcp.FinWait2:
 		c.meaning = "closed here; the FIN waits behind data that the peer still takes"
+	case f.Cause == EOFIgnored && f.PeerHolds && f.Direction == Inbound:
+		c.meaning = "clients ended their side and wait, the server was told so: it works on slow answers, or does not close"
 	case f.Cause == EOFIgnored && nobodyTold(v, g):
 		c = untold(f.Direction)
 	}

@@ -90,3 +90,36 @@ func TestAdviceFitsWhatWasSeen(t *testing.T) {
 		})
 	}
 }
+
+// A peer on this host that still holds its end has not closed: it has ended its side only.
+func TestPeersThatOnlyEndedTheirSide(t *testing.T) {
+	for _, r := range []struct {
+		name  string
+		peers []edit // of the second connection's other end; the first's is held
+		want  bool
+	}{
+		{"both are held", nil, true},
+		{"one has closed", []edit{noFile, noInfo, timer(timeWait, 40, 0)}, false},
+	} {
+		t.Run(r.name, func(t *testing.T) {
+			w := newWorld()
+			w.listen("0.0.0.0:8080", 0, 128, appPID)
+			w.process(200, "/usr/bin/client")
+			for i, port := range []string{"40000", "40001"} {
+				w.add(recvQ(0), quiet(600, 600, 600), carried(101, 0), local("10.0.0.1:8080"), remote("10.0.0.1:"+port))
+				edits := []edit{state(tcp.FinWait2), carried(0, 100), heldBy(200), local("10.0.0.1:" + port), remote("10.0.0.1:8080")}
+				if i == 1 {
+					edits = append(edits, r.peers...)
+				}
+				w.add(edits...)
+			}
+			f := by(t, w.report(), EOFIgnored)
+			if f.Count != 2 || f.PeerHolds != r.want || strings.HasPrefix(f.Advice.Meaning, "clients left") == r.want {
+				t.Errorf("%d connections, held by their peers: %v, want %v; %s", f.Count, f.PeerHolds, r.want, f.Advice.Meaning)
+			}
+			if keeps := by(t, w.report(), PeerKeepsOpen); keeps.PeerHolds {
+				t.Error("said of a side that has sent its FIN itself")
+			}
+		})
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/closewait/closewait/internal/observe"
+	"github.com/closewait/closewait/tcp"
 )
 
 // describe makes a group into a finding. Growth of the owner, exhaustion and
@@ -26,6 +27,7 @@ func describe(v *view, g *group, o Options) Finding {
 	wg.Go(func() { f.Owner, f.AlsoHeldBy = ownerFor(v, g) })
 	wg.Go(func() { f.Evidence = evidenceOf(v, g) })
 	f.Local, f.Remote = g.key.ends()
+	f.PeerHolds = g.key.state == tcp.CloseWait && allHeldByPeers(v, g)
 	if g.twin != nil && g.key.stuck {
 		f.Younger = len(g.twin.members)
 	}
@@ -39,6 +41,15 @@ func describe(v *view, g *group, o Options) Finding {
 		f.Sockets = detailsOf(v, g)
 	}
 	return f
+}
+
+func allHeldByPeers(v *view, g *group) bool {
+	for i := range g.members {
+		if s, _ := g.at(v, i); !peerOf(v, s).holds {
+			return false
+		}
+	}
+	return true
 }
 
 // confidenceOf: a group is certain if every member is.

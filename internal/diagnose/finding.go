@@ -91,12 +91,15 @@ type Finding struct {
 	Younger int `json:"younger,omitempty"`
 	// Owner is nil when no process holds the sockets; for never-accepted it is
 	// the listener's process.
-	Owner         *Owner         `json:"owner"`
-	AlsoHeldBy    []int          `json:"also_held_by,omitempty"`
-	NetNS         NetNS          `json:"netns"`
-	Direction     Direction      `json:"direction"`
-	Local         string         `json:"local"`
-	Remote        string         `json:"remote"`
+	Owner      *Owner    `json:"owner"`
+	AlsoHeldBy []int     `json:"also_held_by,omitempty"`
+	NetNS      NetNS     `json:"netns"`
+	Direction  Direction `json:"direction"`
+	Local      string    `json:"local"`
+	Remote     string    `json:"remote"`
+	// PeerHolds: all other ends are on this host, and programs have them still: they have
+	// ended their side only.
+	PeerHolds     bool           `json:"peer_holds,omitempty"`
 	Oldest        Age            `json:"oldest"`
 	Newest        Age            `json:"newest"`
 	Since         *time.Time     `json:"since"`

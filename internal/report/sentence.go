@@ -114,6 +114,9 @@ func verb(f *diagnose.Finding, one, many string) string {
 }
 
 func closedByPeer(f *diagnose.Finding) string {
+	if f.PeerHolds {
+		return " that " + who(f) + verb(f, " has", " have") + " half-closed"
+	}
 	return " that " + who(f) + verb(f, " has", " have") + " closed"
 }
 

@@ -56,6 +56,9 @@ func variants(cause diagnose.Cause, state tcp.State) []diagnose.Finding {
 			f.Direction, f.Local, f.Remote = diagnose.Inbound, ":8080", "*"
 			all = append(all, f)
 		}
+		if cause == diagnose.EOFIgnored && owner != nil {
+			all = append(all, diagnose.Finding{Cause: cause, State: state, Count: 2, Owner: owner, PeerHolds: true, Direction: diagnose.Inbound, Local: ":8080", Remote: "*"})
+		}
 		f := diagnose.Finding{Cause: cause, State: state, Count: 2, Owner: owner, Outlook: ends, Direction: diagnose.DirectionUnknown, Local: "10.0.0.7:40000", Remote: "10.0.0.5:80"}
 		all = append(all, f)
 	}
