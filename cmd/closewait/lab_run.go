@@ -88,11 +88,7 @@ func (l *labRun) run(ctx context.Context, name string) error {
 			return ended(status, err)
 		}
 	}
-	src, file, also, err := l.story(name)
-	if err != nil {
-		return err
-	}
-	s, err := scenario.Parse(file, src)
+	s, _, also, err := l.story(name)
 	if err != nil {
 		return err
 	}

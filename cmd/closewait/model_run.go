@@ -94,11 +94,7 @@ func isFile(name string) bool {
 }
 
 func (m *modelRun) run(name string) error {
-	src, file, also, err := m.story(name)
-	if err != nil {
-		return err
-	}
-	s, err := scenario.Parse(file, src)
+	s, src, also, err := m.story(name)
 	if err != nil {
 		return err
 	}

@@ -176,3 +176,12 @@ func TestModelMistakes(t *testing.T) {
 		}
 	}
 }
+
+func TestAStoryInWhichNothingHappensIsRefused(t *testing.T) {
+	for _, text := range []string{"", "# only a title\n", "claim C8 of nothing\n"} {
+		status, out, complaint := inProcess(t, text, "model", "run", "-")
+		if status != exitFailed || out != "" || !strings.Contains(complaint, "standard input: nothing happens in this story") {
+			t.Errorf("%q: status %d, %q, %q", text, status, out, complaint)
+		}
+	}
+}

@@ -92,9 +92,23 @@ func storiesLike(typed string) []string {
 // maxStory is more than any story that parses.
 const maxStory = 2 << 20
 
-// story finds a story: a file, or else one that comes with the program; also says
+// story reads a story: a file, or else one that comes with the program; also says
 // which others there are, where a claim was asked for.
-func (e *env) story(name string) (src []byte, file, also string, err error) {
+func (e *env) story(name string) (s *scenario.Story, src []byte, also string, err error) {
+	src, file, also, err := e.storyText(name)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	if s, err = scenario.Parse(file, src); err != nil {
+		return nil, nil, "", err
+	}
+	if len(s.Steps) == 0 {
+		return nil, nil, "", fmt.Errorf("%s: nothing happens in this story: closewait model run --help has an example", file)
+	}
+	return s, src, also, nil
+}
+
+func (e *env) storyText(name string) (src []byte, file, also string, err error) {
 	if name == "-" {
 		src, err = io.ReadAll(io.LimitReader(e.in, maxStory))
 		if err != nil {
