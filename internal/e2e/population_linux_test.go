@@ -166,8 +166,9 @@ var begun = time.Now()
 
 // older reports whether it is a mini-socket from before: what another program closed on
 // a port that the kernel has since given to us. It lasts for 60 s (tcp_fin_timeout).
-func older(x *observe.Socket, at time.Time) bool {
-	return x.Timer.Kind == observe.TimerTimeWait && at.Add(x.Timer.Expires.Duration()-time.Minute).Before(begun)
+// A look that ended at some time has read the timer before.
+func older(x *observe.Socket, ended time.Time) bool {
+	return x.Timer.Kind == observe.TimerTimeWait && ended.Add(x.Timer.Expires.Duration()-time.Minute).Before(begun)
 }
 
 func look(t testing.TB, reader string) *observe.Snapshot {
@@ -178,7 +179,7 @@ func look(t testing.TB, reader string) *observe.Snapshot {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := ownSpace(t).id
-	s.Sockets = slices.DeleteFunc(s.Sockets, func(x observe.Socket) bool { return x.NetNS == own && older(&x, s.TakenAt) })
+	own, ended := ownSpace(t).id, time.Now()
+	s.Sockets = slices.DeleteFunc(s.Sockets, func(x observe.Socket) bool { return x.NetNS == own && older(&x, ended) })
 	return s
 }

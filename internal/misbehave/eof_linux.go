@@ -34,8 +34,7 @@ func farewell(s *scene) {
 	s.open()
 	s.exchange()
 	s.idle()
-	s.peer.send(goodbyeBytes)
-	s.peer.close()
+	s.peer.farewell(goodbyeBytes)
 	s.culprit.expect(truth{State: tcp.CloseWait, RecvQ: goodbyeBytes + 1, Cause: causeEOFUnread})
 	s.peer.expect(drained)
 }

@@ -117,6 +117,8 @@ func (p *puppet) one(o order, s *sock, i int, deadline time.Time) error {
 		return unix.Shutdown(s.fd, unix.SHUT_WR)
 	case "close":
 		return s.close()
+	case "farewell":
+		return s.farewell(o.Bytes)
 	case "linger-0":
 		return s.lingerZero()
 	case "deaf":

@@ -58,6 +58,7 @@ func (p part) readAll()         { p.do(order{Op: "read-all"}) } // to the zero
 func (p part) peekEOF()         { p.do(order{Op: "peek-eof"}) }
 func (p part) shutdown()        { p.do(order{Op: "shutdown"}) }
 func (p part) close()           { p.do(order{Op: "close"}) }
+func (p part) farewell(n int)   { p.do(order{Op: "farewell", Bytes: n}) } // the last data, and close
 func (p part) lingerZero()      { p.do(order{Op: "linger-0"}) }
 func (p part) deafen()          { p.do(order{Op: "deaf"}) }
 func (p part) fly()             { p.do(order{Op: "fly"}) }
