@@ -34,7 +34,7 @@ func TestAConnectionThatAChildClosesPasses(t *testing.T) {
 		for range 4 {
 			four.Go(func() {
 				for range *often {
-					run(t, append([]string{"--grace", "3s"}, flags...), program...).passes(t)
+					run(t, append([]string{"--grace", "30s"}, flags...), program...).passes(t)
 				}
 			})
 		}

@@ -33,7 +33,7 @@ func programs() []program {
 	return []program{
 		{"Python: an idle connection in a pool", diagnose.EOFUnread,
 			// A read that comes late would take data and FIN together: Recv-Q 0.
-			func(t *testing.T) string { return answering(t, "", 10, 300*time.Millisecond) },
+			func(t *testing.T) string { return answering(t, "", 10, time.Second) },
 			func(t *testing.T, mode, address string, hold time.Duration) []string {
 				return client(t, "python3", "testdata/client.py", mode, address, hold)
 			}},
@@ -65,7 +65,9 @@ func TestALeakIsFoundInAnyLanguage(t *testing.T) {
 	for _, p := range programs() {
 		t.Run(p.name, func(t *testing.T) {
 			address := p.server(t)
-			o := run(t, []string{"--grace", "300ms"}, p.args(t, "leak", address, 1200*time.Millisecond)...).leaks(t, connections, p.cause)
+			o := looked(t, []string{"--grace", "300ms"}, 2500*time.Millisecond, func(life time.Duration) []string {
+				return p.args(t, "leak", address, life)
+			}).leaks(t, connections, p.cause)
 			if f := o.Report.Findings[0]; f.Owner == nil || f.Remote != address {
 				t.Errorf("owner %+v, remote %s, want %s", f.Owner, f.Remote, address)
 			}
@@ -83,7 +85,7 @@ func TestAFixedProgramPassesInAnyLanguage(t *testing.T) {
 			address := p.server(t)
 			args := p.args(t, "fixed", address, 100*time.Millisecond)
 			for i := range *often {
-				if run(t, []string{"--grace", "5s"}, args...).passes(t); t.Failed() {
+				if run(t, []string{"--grace", "30s"}, args...).passes(t); t.Failed() {
 					t.Fatalf("in run %d of %d", i+1, *often)
 				}
 			}

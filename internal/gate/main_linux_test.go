@@ -179,6 +179,23 @@ func run(t *testing.T, flags []string, program ...string) *outcome {
 	return o.read(t, err)
 }
 
+// looked is run for what only looks can find: once more, with a life twice as long, where
+// nobody looked for a good part of it, as on a machine that stood still.
+func looked(t *testing.T, flags []string, life time.Duration, program func(life time.Duration) []string) *outcome {
+	t.Helper()
+	for longest := 16 * life; ; life *= 2 {
+		o := run(t, flags, program(life)...)
+		if gap := time.Duration(o.Witness.LongestGapMS * float64(time.Millisecond)); gap < life/4 || life >= longest {
+			return o
+		}
+	}
+}
+
+// leaking is the program that plays a role for its life.
+func leaking(role, address string, count int, more ...string) func(life time.Duration) []string {
+	return func(life time.Duration) []string { return act(role, address, count, life, more...) }
+}
+
 // leaks checks that exactly n connections counted, all for one cause.
 func (o *outcome) leaks(t *testing.T, n int, cause diagnose.Cause) *outcome {
 	t.Helper()

@@ -28,10 +28,10 @@ func TestWhatARSTEndedAndOnlyTheExitClosedCounts(t *testing.T) {
 		for _, flags := range [][]string{sensorFlags(t), {"--witness", "trace"}} {
 			t.Run(name+" "+flags[1], func(t *testing.T) {
 				for range 2 {
-					if o := run(t, flags, act("leak", address, 3, hold)...).leaks(t, 3, diagnose.Masked); o.Counts.Died != 3 || o.Counts.Inferred != 0 {
+					if o := run(t, flags, act("leak", address, 3, hold, "reset")...).leaks(t, 3, diagnose.Masked); o.Counts.Died != 3 || o.Counts.Inferred != 0 {
 						t.Errorf("counts %+v, want 3 seen to die", o.Counts)
 					}
-					run(t, flags, act("late", address, 3, hold)...).passes(t)
+					run(t, flags, act("late", address, 3, hold, "reset")...).passes(t)
 				}
 			})
 		}

@@ -18,7 +18,7 @@ import (
 )
 
 // hold is how long a program lives with what it leaks: long enough to be looked at
-// on a machine that runs other tests at the same time.
+// (looked) on a machine that runs other tests at the same time.
 const hold = 400 * time.Millisecond
 
 // A program that lives for some 55 ms and leaks 100: its exit is what ends them.
@@ -39,7 +39,7 @@ func TestAShortProgramThatLeaksIsCaught(t *testing.T) {
 }
 
 func TestWithoutTracingADeathIsInferred(t *testing.T) {
-	o := run(t, []string{"--witness", "poll"}, act("leak", closing(t), 5, hold)...).leaks(t, 5, diagnose.EOFUnread)
+	o := looked(t, []string{"--witness", "poll"}, hold, leaking("leak", closing(t), 5)).leaks(t, 5, diagnose.EOFUnread)
 	if o.Counts.Inferred != 5 || !strings.Contains(o.err, "likely") {
 		t.Errorf("counts %+v, want 5 inferred; said:\n%s", o.Counts, o.err)
 	}
@@ -86,7 +86,7 @@ func TestWhatIsClosedAtOncePasses(t *testing.T) {
 
 // SIGKILL can not be waited for: what was there at the last look counts.
 func TestAKilledProgramIsJudgedByTheLastLook(t *testing.T) {
-	o := run(t, nil, act("kill", closing(t), 5, hold)...)
+	o := looked(t, nil, hold, leaking("kill", closing(t), 5))
 	if o.Counts.Died != 5 || o.status != 128+9 || o.Signal != "SIGKILL" {
 		t.Errorf("counts %+v, status %d, signal %q; said:\n%s", o.Counts, o.status, o.Signal, o.err)
 	}
@@ -95,18 +95,27 @@ func TestAKilledProgramIsJudgedByTheLastLook(t *testing.T) {
 // The families that a program can start.
 func TestEveryDescendantIsWatched(t *testing.T) {
 	address := closing(t)
-	leak := act("leak", address, 2, hold)
-	line := strings.Join(leak, " ")
-	for name, args := range map[string][]string{
-		"itself":           leak,
-		"a child":          act("spawn", address, 0, 0, leak...),
-		"a grandchild":     act("spawn", address, 0, 0, append([]string{"sh", "-c"}, line+"; true")...),
-		"after three exec": {"sh", "-c", "exec sh -c 'exec sh -c \"exec " + line + "\"'"},
-		"a subshell":       {"sh", "-c", "(" + line + " &) ; sleep 0.9"},
-		"a pipeline":       {"sh", "-c", line + " | cat"},
-		"an orphan":        {"sh", "-c", "setsid sh -c '" + line + " &' ; sleep 0.9"},
+	for name, family := range map[string]func(leak []string, line string) []string{
+		"itself":  func(leak []string, _ string) []string { return leak },
+		"a child": func(leak []string, _ string) []string { return act("spawn", address, 0, 0, leak...) },
+		"a grandchild": func(_ []string, line string) []string {
+			return act("spawn", address, 0, 0, append([]string{"sh", "-c"}, line+"; true")...)
+		},
+		"after three exec": func(_ []string, line string) []string {
+			return []string{"sh", "-c", "exec sh -c 'exec sh -c \"exec " + line + "\"'"}
+		},
+		"a subshell": func(_ []string, line string) []string { return []string{"sh", "-c", "(" + line + " &) ; sleep 0.9"} },
+		"a pipeline": func(_ []string, line string) []string { return []string{"sh", "-c", line + " | cat"} },
+		"an orphan": func(_ []string, line string) []string {
+			return []string{"sh", "-c", "setsid sh -c '" + line + " &' ; sleep 0.9"}
+		},
 	} {
-		t.Run(name, func(t *testing.T) { run(t, nil, args...).leaks(t, 2, diagnose.EOFUnread) })
+		t.Run(name, func(t *testing.T) {
+			looked(t, nil, hold, func(life time.Duration) []string {
+				leak := act("leak", address, 2, life)
+				return family(leak, strings.Join(leak, " "))
+			}).leaks(t, 2, diagnose.EOFUnread)
+		})
 	}
 }
 
@@ -114,8 +123,8 @@ func TestEveryDescendantIsWatched(t *testing.T) {
 func TestADaemonThatOutlivesTheProgramIsWatched(t *testing.T) {
 	address := closing(t)
 	// The daemon's parent has ended before the program does.
-	daemon := act("detach", address, 0, 0, act("detach", address, 0, 0, act("leak", address, 3, 1500*time.Millisecond)...)...)
-	o := run(t, []string{"--grace", "300ms"}, append([]string{"sh", "-c", `"$@"; sleep 0.1`, "sh"}, daemon...)...).leaks(t, 3, diagnose.EOFUnread)
+	daemon := act("detach", address, 0, 0, act("detach", address, 0, 0, act("leak", address, 3, 6*time.Second)...)...)
+	o := run(t, []string{"--grace", "1s"}, append([]string{"sh", "-c", `"$@"; sleep 0.1`, "sh"}, daemon...)...).leaks(t, 3, diagnose.EOFUnread)
 	if len(o.Survivors) != 1 {
 		t.Fatalf("survivors %+v, want the daemon; said:\n%s", o.Survivors, o.err)
 	}
@@ -142,14 +151,12 @@ func awaitGone(t *testing.T, pid int) {
 func TestADaemonThatLeaksAfterTheProgramCounts(t *testing.T) {
 	address := closing(t)
 	for _, flags := range [][]string{{"--witness", "auto"}, sensorFlags(t)} {
-		for range *often {
-			daemon := act("later", address, 3, 3*time.Second)
-			o := run(t, append(flags, "--grace", "800ms"), act("detach", address, 0, 0, daemon...)...).leaks(t, 3, diagnose.EOFUnread)
-			if len(o.Survivors) != 1 || o.Counts.Stuck != 3 {
-				t.Fatalf("survivors %+v, counts %+v; said:\n%s", o.Survivors, o.Counts, o.err)
-			}
-			awaitGone(t, o.Survivors[0].PID)
+		daemon := act("later", address, 3, 10*time.Second)
+		o := run(t, append(flags, "--grace", "1900ms"), act("detach", address, 0, 0, daemon...)...).leaks(t, 3, diagnose.EOFUnread)
+		if len(o.Survivors) != 1 || o.Counts.Stuck != 3 {
+			t.Fatalf("survivors %+v, counts %+v; said:\n%s", o.Survivors, o.Counts, o.err)
 		}
+		end(t, o.Survivors[0].PID)
 	}
 }
 
@@ -163,13 +170,22 @@ func TestADaemonThatEndsIsNotWaitedFor(t *testing.T) {
 
 // A daemon with nothing half-closed is watched for the grace period only.
 func TestAHarmlessDaemonIsNotWaitedFor(t *testing.T) {
-	o := run(t, []string{"--grace", "200ms"}, "sh", "-c", "setsid sleep 4 >/dev/null 2>&1 &").passes(t)
-	if o.took > 10*time.Second || len(o.Survivors) != 1 {
+	o := run(t, []string{"--grace", "200ms"}, "sh", "-c", "setsid sleep 30 >/dev/null 2>&1 &").passes(t)
+	if o.took > 20*time.Second || len(o.Survivors) != 1 {
 		t.Errorf("took %v, survivors %+v", o.took, o.Survivors)
 	}
 	for _, s := range o.Survivors {
-		awaitGone(t, s.PID)
+		end(t, s.PID)
 	}
+}
+
+// end ends a process that has outlived a run.
+func end(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+		t.Errorf("end process %d: %v", pid, err)
+	}
+	awaitGone(t, pid)
 }
 
 // A thousand short children, and one among them that leaks.
@@ -178,15 +194,19 @@ func TestAThousandShortChildren(t *testing.T) {
 	if testing.Short() {
 		n = 100
 	}
-	leak := strings.Join(act("leak", closing(t), 7, hold), " ")
-	script := fmt.Sprintf("i=0; while [ $i -lt %d ]; do /bin/true; i=$((i+1)); [ $i = %d ] && %s; done; exit 0", n, n/2, leak)
-	run(t, nil, "sh", "-c", script).leaks(t, 7, diagnose.EOFUnread)
+	address := closing(t)
+	looked(t, nil, hold, func(life time.Duration) []string {
+		leak := strings.Join(act("leak", address, 7, life), " ")
+		return []string{"sh", "-c", fmt.Sprintf("i=0; while [ $i -lt %d ]; do /bin/true; i=$((i+1)); [ $i = %d ] && %s; done; exit 0", n, n/2, leak)}
+	}).leaks(t, 7, diagnose.EOFUnread)
 }
 
 // Many children that leak are one finding.
 func TestLeaksOfManyChildrenAreOneFinding(t *testing.T) {
-	leak := strings.Join(act("leak", closing(t), 2, hold), " ")
-	o := run(t, nil, "sh", "-c", fmt.Sprintf("for i in 1 2 3 4 5; do %s & done; wait", leak)).leaks(t, 10, diagnose.EOFUnread)
+	address := closing(t)
+	o := looked(t, nil, hold, func(life time.Duration) []string {
+		return []string{"sh", "-c", fmt.Sprintf("for i in 1 2 3 4 5; do %s & done; wait", strings.Join(act("leak", address, 2, life), " "))}
+	}).leaks(t, 10, diagnose.EOFUnread)
 	if len(o.Report.Findings) != 1 || len(o.Report.Findings[0].Owner.PIDs) != 5 {
 		t.Errorf("findings: %s", o.err)
 	}
@@ -194,8 +214,11 @@ func TestLeaksOfManyChildrenAreOneFinding(t *testing.T) {
 
 // A connection that a child has inherited ends with the child.
 func TestASharedConnectionEndsWithItsLastHolder(t *testing.T) {
-	share := act("share", closing(t), 1, hold, "sleep", "0.5")
-	o := run(t, nil, append([]string{"sh", "-c", `"$@"; sleep 1`, "sh"}, share...)...).leaks(t, 1, diagnose.EOFUnread)
+	address := closing(t)
+	o := looked(t, nil, hold, func(life time.Duration) []string {
+		share := act("share", address, 1, life, "sleep", fmt.Sprint(life.Seconds()))
+		return append([]string{"sh", "-c", fmt.Sprintf(`"$@"; sleep %v`, 2*life.Seconds()), "sh"}, share...)
+	}).leaks(t, 1, diagnose.EOFUnread)
 	if f := o.Report.Findings[0]; f.Owner == nil || f.Owner.Comm != "sleep" {
 		t.Errorf("owner %+v, want the child", f.Owner)
 	}
@@ -222,8 +245,9 @@ func TestAConnectionAsStandardInputIsTheCallers(t *testing.T) {
 func TestAChildInANetworkNamespaceOfItsOwn(t *testing.T) {
 	privilege.Need(t, "a child that unshares its network namespace")
 	unshare := privilege.Program(t, "unshare", "a child that unshares its network namespace")
-	script := "ip link set lo up && exec " + strings.Join(act("alone", "-", 3, hold), " ")
-	run(t, nil, unshare, "--net", "sh", "-c", script).leaks(t, 3, diagnose.EOFUnread)
+	looked(t, nil, hold, func(life time.Duration) []string {
+		return []string{unshare, "--net", "sh", "-c", "ip link set lo up && exec " + strings.Join(act("alone", "-", 3, life), " ")}
+	}).leaks(t, 3, diagnose.EOFUnread)
 }
 
 // Other connections of the host are no matter of this run.
@@ -239,19 +263,18 @@ func TestOnlyTheProgramsOwnConnectionsCount(t *testing.T) {
 
 func TestTheGracePeriodDecides(t *testing.T) {
 	address := closing(t)
-	late := act("late", address, 2, 800*time.Millisecond)
-	run(t, []string{"--grace", "10s"}, late...).passes(t)
-	if o := run(t, []string{"--grace", "200ms"}, late...).leaks(t, 2, diagnose.EOFUnread); o.Counts.Stuck != 2 {
+	run(t, []string{"--grace", "1m"}, act("late", address, 2, 800*time.Millisecond)...).passes(t)
+	if o := looked(t, []string{"--grace", "200ms"}, 800*time.Millisecond, leaking("late", address, 2)).leaks(t, 2, diagnose.EOFUnread); o.Counts.Stuck != 2 {
 		t.Errorf("counts %+v, want 2 stuck", o.Counts)
 	}
 }
 
 func TestSomeMayBeAllowed(t *testing.T) {
-	leak := act("leak", closing(t), 3, hold)
-	if o := run(t, []string{"--max-stuck", "3"}, leak...); o.Leaked || o.status != 0 || o.Counts.Died != 3 {
+	leak := leaking("leak", closing(t), 3)
+	if o := looked(t, []string{"--max-stuck", "3"}, hold, leak); o.Leaked || o.status != 0 || o.Counts.Died != 3 {
 		t.Errorf("3 of 3 allowed: leaked %v, status %d, %+v", o.Leaked, o.status, o.Counts)
 	}
-	run(t, []string{"--max-stuck", "2"}, leak...).leaks(t, 3, diagnose.EOFUnread)
+	looked(t, []string{"--max-stuck", "2"}, hold, leak).leaks(t, 3, diagnose.EOFUnread)
 }
 
 // C5: a connection on which the program still sends is in use.
@@ -262,7 +285,7 @@ func TestAHalfCloseInUsePasses(t *testing.T) {
 		}
 		_, _ = c.WriteTo(discard{})
 	})
-	run(t, []string{"--grace", "200ms"}, act("talk", address, 1, 900*time.Millisecond)...).passes(t)
+	run(t, []string{"--grace", "1s"}, act("talk", address, 1, 3*time.Second)...).passes(t)
 }
 
 type discard struct{}
@@ -271,19 +294,18 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // C8's correction: a RST takes the connection away, not the descriptor.
 func TestDeadDescriptorsCount(t *testing.T) {
-	address := server(t, func(c *net.TCPConn) {
-		if err := c.SetLinger(0); err != nil {
-			t.Error(err)
-		}
-		time.Sleep(30 * time.Millisecond)
-	})
-	run(t, []string{"--grace", "200ms"}, act("leak", address, 3, 900*time.Millisecond)...).leaks(t, 3, diagnose.Masked)
-	run(t, nil, act("leak", address, 3, 500*time.Millisecond)...).leaks(t, 3, diagnose.Masked)
+	leak := leaking("leak", resetting(t, false), 3, "reset")
+	looked(t, []string{"--grace", "200ms"}, 900*time.Millisecond, leak).leaks(t, 3, diagnose.Masked)
+	looked(t, nil, hold, leak).leaks(t, 3, diagnose.Masked)
 }
 
 func TestWhatIsNeverAcceptedCounts(t *testing.T) {
-	cmd, o := watched(t, []string{"--grace", "300ms"}, act("listen", "-", 0, 1500*time.Millisecond)...)
+	cmd, o := watched(t, []string{"--grace", "300ms"}, act("listen", "-", 0, 3*time.Second)...)
 	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,6 +326,7 @@ func TestWhatIsNeverAcceptedCounts(t *testing.T) {
 		}
 		c.Close()
 	}
+	fmt.Fprintln(in)
 	err = cmd.Wait()
 	o.err = errs.String()
 	o.read(t, err).leaks(t, 3, diagnose.NeverAccepted)
@@ -340,7 +363,7 @@ func TestATracedProgramGetsItsSignals(t *testing.T) {
 // awaitTraced waits until somebody traces a process.
 func awaitTraced(t *testing.T, pid int) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 		if err != nil {
 			t.Fatal(err)
@@ -372,29 +395,40 @@ func onlyChild(t *testing.T, parent int) int {
 
 // closewait may be killed at any time: the program, traced or not, goes on.
 func TestTheProgramOutlivesAClosewaitThatIsKilled(t *testing.T) {
-	done := filepath.Join(t.TempDir(), "done")
-	script := strings.Join(act("leak", closing(t), 1, 400*time.Millisecond), " ") + " && echo yes >" + done
+	dir := t.TempDir()
+	begun, done := filepath.Join(dir, "begun"), filepath.Join(dir, "done")
+	script := "echo yes >" + begun + "; " + strings.Join(act("leak", closing(t), 1, 400*time.Millisecond), " ") + " && echo yes >" + done
 	cmd, _ := watched(t, nil, "sh", "-c", script)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(150 * time.Millisecond)
+	awaitFile(t, begun)
+	time.Sleep(150 * time.Millisecond) // most often it is traced by then
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
+	awaitFile(t, done)
+}
+
+// awaitFile waits until a program has written something.
+func awaitFile(t *testing.T, name string) {
+	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if text, err := os.ReadFile(done); err == nil && len(text) > 0 {
+		if text, err := os.ReadFile(name); err == nil && len(text) > 0 {
 			return
 		}
 	}
-	t.Error("the program did not come to its end")
+	t.Fatalf("the program has not written %s", name)
 }
 
 // Another tracer was there first, or none is let in: the rest works.
 func TestAProgramThatIsTracedAlreadyIsPolled(t *testing.T) {
 	strace := privilege.Program(t, "strace", "a program that is traced by another")
-	o := run(t, nil, append([]string{strace, "-f", "-o", "/dev/null"}, act("leak", closing(t), 2, hold)...)...)
+	address := closing(t)
+	o := looked(t, nil, hold, func(life time.Duration) []string {
+		return append([]string{strace, "-f", "-o", "/dev/null"}, act("leak", address, 2, life)...)
+	})
 	if o.Counts.Died != 2 || o.Counts.Inferred != 2 {
 		t.Errorf("counts %+v, want 2 inferred; said:\n%s", o.Counts, o.err)
 	}
@@ -428,7 +462,7 @@ func TestAsAnOrdinaryUser(t *testing.T) {
 	privilege.Need(t, "closewait run by another user")
 	address := closing(t)
 	for role, want := range map[string]int{"leak": 3, "late": 0} {
-		o := asNobody(t, act(role, address, 3, hold)...)
+		o := asNobody(t, act(role, address, 3, 4*hold)...)
 		if o.Counts.Died != want || o.Counts.Inferred != 0 || !o.Report.Complete {
 			t.Errorf("%s: counts %+v, want %d seen; said:\n%s", role, o.Counts, want, o.err)
 		}
@@ -447,7 +481,7 @@ func TestANamespaceThatCanNotBeSeenIsNoSuccess(t *testing.T) {
 	if err := try.Run(); err != nil {
 		privilege.Unsupported(t, "user namespaces for everybody", err)
 	}
-	script := "ip link set lo up && exec " + strings.Join(act("alone", "-", 3, hold), " ")
+	script := "ip link set lo up && exec " + strings.Join(act("alone", "-", 3, 4*hold), " ")
 	o := asNobody(t, unshare, "--user", "--map-root-user", "--net", "sh", "-c", script)
 	if o.status != 0 || o.Leaked || o.Report.Complete {
 		t.Errorf("status %d, leaked %v, complete %v", o.status, o.Leaked, o.Report.Complete)

@@ -46,7 +46,7 @@ func TestSensorSeesWhatOnlyTheExitClosed(t *testing.T) {
 
 // The report names the code, also that of a program that has ended.
 func TestSensorNamesTheCodeOfTheProgram(t *testing.T) {
-	o := run(t, sensorFlags(t), act("leak", closing(t), 3, 300*time.Millisecond)...).leaks(t, 3, diagnose.EOFUnread)
+	o := looked(t, sensorFlags(t), hold, leaking("leak", closing(t), 3)).leaks(t, 3, diagnose.EOFUnread)
 	for _, f := range o.Report.Findings {
 		if len(f.OpenedBy) == 0 || f.Confidence != diagnose.Certain {
 			t.Errorf("%s, opened by %+v", f.Confidence, f.OpenedBy)
@@ -60,26 +60,25 @@ func TestSensorNamesTheCodeOfTheProgram(t *testing.T) {
 // Every way to be half-closed has its history: none is called older than the sensor
 // that is not.
 func TestSensorRemembersEveryState(t *testing.T) {
+	over := make(chan struct{})
 	silent := server(t, func(c *net.TCPConn) {
 		_, _ = io.Copy(io.Discard, c)
-		time.Sleep(1500 * time.Millisecond) // it outlives the program
+		<-over // it outlives the program
 	})
-	rude := server(t, func(c *net.TCPConn) {
-		time.Sleep(50 * time.Millisecond)
-		_ = c.SetLinger(0) // its close sends a RST
-	})
+	t.Cleanup(func() { close(over) })
+	rude := resetting(t, false)
 	flags := append(sensorFlags(t), "--grace", "300ms")
 	for _, c := range []struct {
-		program []string
+		program func(time.Duration) []string
 		cause   diagnose.Cause
 		address string
 		sure    diagnose.Confidence
 	}{
-		{act("shut", silent, 3, time.Second), diagnose.PeerKeepsOpen, silent, diagnose.Likely}, // the server may work on its answer
-		{act("leak", rude, 3, time.Second), diagnose.Masked, rude, diagnose.Certain},
-		{act("leak", closing(t), 3, time.Second), diagnose.EOFUnread, "", diagnose.Certain},
+		{leaking("shut", silent, 3), diagnose.PeerKeepsOpen, silent, diagnose.Likely}, // the server may work on its answer
+		{leaking("leak", rude, 3, "reset"), diagnose.Masked, rude, diagnose.Certain},
+		{leaking("leak", closing(t), 3), diagnose.EOFUnread, "", diagnose.Certain},
 	} {
-		o := run(t, flags, c.program...).leaks(t, 3, c.cause)
+		o := looked(t, flags, 1200*time.Millisecond, c.program).leaks(t, 3, c.cause)
 		said := strings.Join(strings.Fields(o.err), " ")
 		if !strings.Contains(said, "since when is exact on all 3") || strings.Contains(said, "older than the sensor") ||
 			!strings.Contains(said, "opened by") || !strings.Contains(said, c.address) {
@@ -141,7 +140,7 @@ func TestSensorIsHeldWhenItIsStopped(t *testing.T) {
 // What is stuck longer than the grace period counts as without the sensor.
 func TestSensorKeepsTheGrace(t *testing.T) {
 	flags := append(sensorFlags(t), "--grace", "300ms")
-	if o := run(t, flags, act("leak", closing(t), 4, time.Second)...).leaks(t, 4, diagnose.EOFUnread); o.Counts.Stuck != 4 {
+	if o := looked(t, flags, 1200*time.Millisecond, leaking("leak", closing(t), 4)).leaks(t, 4, diagnose.EOFUnread); o.Counts.Stuck != 4 {
 		t.Errorf("counts %+v, want 4 stuck", o.Counts)
 	}
 }

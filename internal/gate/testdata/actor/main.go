@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // actor ROLE ADDRESS COUNT MILLISECONDS [COMMAND…]
@@ -24,12 +27,15 @@ func main() {
 	hold := time.Duration(ms) * time.Millisecond
 	switch role {
 	case "leak": // the server closes, and nobody here does
-		kept := dial(address, count)
+		kept := left(dial(address, count))
 		time.Sleep(hold)
 		keep(kept)
 	case "later": // begins to leak when the program that started it has ended
+		for first := os.Getppid(); os.Getppid() == first; {
+			time.Sleep(time.Millisecond)
+		}
 		time.Sleep(200 * time.Millisecond)
-		kept := dial(address, count)
+		kept := left(dial(address, count))
 		time.Sleep(hold)
 		keep(kept)
 	case "alone": // its own server, which closes
@@ -41,6 +47,7 @@ func main() {
 			check(err)
 			check(c.Close())
 		}
+		left(kept)
 		time.Sleep(hold)
 		keep(kept)
 	case "shut": // ends its own side, and keeps the connection
@@ -51,14 +58,14 @@ func main() {
 		time.Sleep(hold)
 		keep(kept)
 	case "share": // a child has the connection too, and lives on
-		f, err := dial(address, 1)[0].(*net.TCPConn).File()
+		f, err := left(dial(address, 1))[0].(*net.TCPConn).File()
 		check(err)
 		cmd := child()
 		cmd.ExtraFiles = []*os.File{f}
 		time.Sleep(hold)
 		check(cmd.Start())
 	case "late": // closed at the very end, as a deferred close does
-		kept := dial(address, count)
+		kept := left(dial(address, count))
 		defer closeAll(kept)
 		time.Sleep(hold)
 	case "spent": // both directions are shut, and the descriptors kept
@@ -86,10 +93,11 @@ func main() {
 			}
 		}
 		_ = c.Close()
-	case "listen": // never accepts; prints where it listens
+	case "listen": // never accepts; prints where it listens, and goes on from when it is told
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		check(err)
 		fmt.Println(l.Addr())
+		_, _ = os.Stdin.Read(make([]byte, 1))
 		time.Sleep(hold)
 		keep(l)
 	case "spawn": // a child that is waited for
@@ -97,12 +105,12 @@ func main() {
 	case "detach": // a daemon: a session of its own, and an orphan
 		check(child().Start())
 	case "kill": // leaks, and is killed
-		kept := dial(address, count)
+		kept := left(dial(address, count))
 		time.Sleep(hold)
 		check(syscall.Kill(os.Getpid(), syscall.SIGKILL))
 		keep(kept)
 	case "signals": // leaks, and says how many signals it got
-		kept := dial(address, count)
+		kept := left(dial(address, count))
 		came := make(chan os.Signal, 100)
 		signal.Notify(came, syscall.SIGUSR1, syscall.SIGINT, syscall.SIGTERM)
 		fmt.Println("ready")
@@ -126,10 +134,35 @@ func child() *exec.Cmd {
 
 func dial(address string, n int) []net.Conn {
 	var kept []net.Conn
-	for range n {
+	for len(kept) < n {
 		c, err := net.Dial("tcp", address)
+		if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+			continue // its server's RST was here before this process learned that it was connected
+		}
 		check(err)
 		kept = append(kept, c)
+	}
+	return kept
+}
+
+// left waits until the server has ended its side of each connection, or, where the command
+// line says "reset", all of it: on a busy machine that may take a while.
+func left(kept []net.Conn) []net.Conn {
+	const established, closed, closeWait = 1, 7, 8 // include/net/tcp_states.h
+	wanted := uint8(closeWait)
+	if len(os.Args) > 5 && os.Args[5] == "reset" {
+		wanted = closed
+	}
+	for _, c := range kept {
+		raw, err := c.(*net.TCPConn).SyscallConn()
+		check(err)
+		for state := uint8(established); state != wanted; time.Sleep(time.Millisecond) {
+			check(raw.Control(func(fd uintptr) {
+				info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+				check(err)
+				state = info.State
+			}))
+		}
 	}
 	return kept
 }
