@@ -60,7 +60,10 @@ func NewPolling(which Trace) *Polling {
 func (p *Polling) Begin(ctx context.Context, pid int) error {
 	p.inherited = openSockets()
 	p.tree = collect.NewTree(collect.Options{}, pid)
-	_, err := p.tree.Look(ctx)
+	snap, err := p.tree.Look(ctx)
+	if err == nil {
+		p.last = snap.TakenAt
+	}
 	return err
 }
 
@@ -111,9 +114,7 @@ func (p *Polling) look(ctx context.Context) (*observe.Snapshot, error) {
 	}
 	snap.Sockets = slices.DeleteFunc(snap.Sockets, func(s observe.Socket) bool { return p.inherited[s.Inode] })
 	p.looks++
-	if !p.last.IsZero() {
-		p.gap = max(p.gap, snap.TakenAt.Sub(p.last))
-	}
+	p.gap = max(p.gap, snap.TakenAt.Sub(p.last))
 	p.last = snap.TakenAt
 	return snap, nil
 }

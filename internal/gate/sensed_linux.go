@@ -41,7 +41,7 @@ const mostEnds = 1 << 16
 
 // forWord is how long a look waits, on a very busy machine, for what the kernel has told
 // to be read.
-const forWord = time.Second
+const forWord = 5 * time.Second
 
 // NewSensed is a witness with a sensor, which it does not close and which follows this
 // process (collect.Sensing.Follow).

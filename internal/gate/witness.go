@@ -63,7 +63,7 @@ type Description struct {
 	// and none that the process closed itself: none was inferred.
 	Exact bool `json:"exact"`
 	// Looks is how often it looked, LongestGapMS the longest time from one look to
-	// the next.
+	// the next, or from Begin to the first.
 	Looks        int     `json:"looks"`
 	LongestGapMS float64 `json:"longest_gap_ms"`
 	// Traced is how many processes were traced, to see what only their exit closes.
