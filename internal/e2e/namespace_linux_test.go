@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -49,22 +51,33 @@ func newSpace(t testing.TB) *space {
 // do runs fn inside the namespace; in the own one if s is that.
 func (s *space) do(fn func() error) error { return netns.Do(s.file, fn) }
 
-// freePort is a port that no socket of either family has.
-func (s *space) freePort() (port uint16, err error) {
-	err = s.do(func() error {
-		fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			return err
+// port is the last that freePort has given away. Those are no ephemeral ports (32768 and
+// up, ip_local_port_range), so the kernel gives them to nobody else, not even to another
+// family, before the program that is to have them listens.
+var port atomic.Uint32
+
+// freePort is a port that no socket of either family has, nor the one after it, which is
+// for a relay's server. It is given once.
+func (s *space) freePort() (uint16, error) {
+	const first, count = 16384, 8000
+	port.CompareAndSwap(0, uint32(os.Getpid()%count)) // so that two runs side by side seldom meet
+	for range count {
+		at := first + 2*int(port.Add(1)%count)
+		err := s.do(func() error { return errors.Join(canListen(at), canListen(at+1)) })
+		if !errors.Is(err, unix.EADDRINUSE) {
+			return uint16(at), err
 		}
-		defer unix.Close(fd)
-		if err := unix.Bind(fd, &unix.SockaddrInet6{}); err != nil {
-			return err
-		}
-		name, err := unix.Getsockname(fd)
-		port = testbed.AddrPort(name).Port()
+	}
+	return 0, fmt.Errorf("a port for a program: %w", unix.EADDRINUSE)
+}
+
+func canListen(port int) error {
+	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
 		return err
-	})
-	return port, err
+	}
+	defer unix.Close(fd)
+	return unix.Bind(fd, &unix.SockaddrInet6{Port: port})
 }
 
 // path is a name of the namespace for misbehave.Spec, "" for the own one.

@@ -125,9 +125,36 @@ func startChurn(t *testing.T, pids string) *churner {
 	}
 	t.Cleanup(func() { _ = c.cmd.Process.Kill(); _ = c.cmd.Wait() })
 	if pids != "" {
-		time.AfterFunc(churnFor, func() { _ = c.in.Close() })
+		go c.endWhenUsedAgain()
 	}
 	return c
+}
+
+// endWhenUsedAgain tells it to end after a while, on a busy host when it has used pids
+// again.
+func (c *churner) endWhenUsedAgain() {
+	begun := time.Now()
+	for time.Sleep(churnFor); time.Since(begun) < 5*churnFor; time.Sleep(churnFor / 10) {
+		if log, err := readLog(c.log); err == nil && usedAgain(log) >= 2*usedAgainLeast {
+			break
+		}
+	}
+	_ = c.in.Close()
+}
+
+// usedAgainLeast is how often pids must be used again at least.
+const usedAgainLeast = 10
+
+// usedAgain is how often a pid was used again, or by one exec.
+func usedAgain(log truth) (again int) {
+	pids := map[int]bool{}
+	for l := range log {
+		if pids[l.pid] {
+			again++
+		}
+		pids[l.pid] = true
+	}
+	return again
 }
 
 func (c *churner) awaitReady(t *testing.T) {
@@ -188,7 +215,7 @@ func lookAgainAndAgain() error {
 			return nil
 		default:
 		}
-		s, err := collect.Look(ctx, collect.Options{})
+		s, err := collect.Look(ctx, options("auto"))
 		if err != nil {
 			return err
 		}
@@ -210,22 +237,15 @@ func judgeOwners(t *testing.T, looks []*observe.Snapshot, c *churner, tester int
 		t.Fatal(err)
 	}
 	n := tally{looks: len(looks)}
-	pids := map[int]int{}
-	for l := range log {
-		pids[l.pid]++
-	}
 	for _, s := range looks {
 		judgeLook(t, s, log, &n, tester)
 	}
-	again := 0
-	for _, times := range pids {
-		again += times - 1
-	}
+	again := usedAgain(log)
 	t.Logf("%+v; %d entries in the log, %d by a pid used again (or by one exec)", n, len(log), again)
 	if n.looks < 3 || n.leaves+n.missing == 0 {
 		t.Errorf("the looks hardly met the program: %+v", n)
 	}
-	if c.cmd.SysProcAttr != nil && again < 10 {
+	if c.cmd.SysProcAttr != nil && again < usedAgainLeast {
 		t.Errorf("pids were used again %d times only", again)
 	}
 }

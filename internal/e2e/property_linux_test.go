@@ -57,7 +57,7 @@ func TestRandomPopulations(t *testing.T) {
 		p.age(settled)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
-		s, err := collect.Look(ctx, collect.Options{Reader: reader})
+		s, err := collect.Look(ctx, options(reader))
 		if err != nil {
 			r.Fatal(err)
 		}

@@ -26,7 +26,7 @@ const unprivilegedUID = 65534
 func lookOnce() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	s, err := collect.Look(ctx, collect.Options{})
+	s, err := collect.Look(ctx, options("auto"))
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,9 @@ func (c *cast) listenAll() error {
 		if err := c.listenInbound(port); err != nil {
 			return err
 		}
-		port = 0
+		if port != 0 {
+			port++
+		}
 	}
 	if c.play.inbound && !c.play.relay || c.play.alone {
 		return nil

@@ -19,7 +19,8 @@ type Spec struct {
 	// Host is the address at which the server of the two listens, an address of
 	// this host (such as 127.0.0.7); "" is the loopback address.
 	Host string
-	// Port is the server's port; 0 is any free one.
+	// Port is the server's port, and the one after it that of the server behind a relay; 0
+	// is any free one.
 	Port uint16
 	// NetNS is the path of a network namespace to run in; "" is the caller's.
 	NetNS string
