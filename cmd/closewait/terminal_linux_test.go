@@ -90,9 +90,9 @@ func (s *screen) String() string {
 // await waits until text has been shown.
 func (s *screen) await(text string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(s.String(), text); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(s.String(), text); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			s.t.Fatalf("%q was not shown within 20 s, but %q", text, s.String())
+			s.t.Fatalf("%q was not shown within a minute, but %q", text, s.String())
 		}
 	}
 }

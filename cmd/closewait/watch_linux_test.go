@@ -21,6 +21,7 @@ import (
 	"github.com/closewait/closewait/internal/observe"
 	"github.com/closewait/closewait/internal/privilege"
 	"github.com/closewait/closewait/internal/watch"
+	"github.com/closewait/closewait/tcp"
 )
 
 // stream is a running closewait watch --json.
@@ -75,7 +76,7 @@ func (s *stream) stop() int {
 // await waits for an event of one of these kinds that was not returned before.
 func (s *stream) await(kinds ...watch.Kind) watch.Event {
 	s.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		s.mu.Lock()
 		for i, e := range s.events {
 			if slices.Contains(kinds, e.Kind) {
@@ -88,7 +89,7 @@ func (s *stream) await(kinds ...watch.Kind) watch.Event {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.t.Fatalf("no event %s within 20 s, but %+v", kinds, s.events)
+	s.t.Fatalf("no event %s within a minute, but %+v", kinds, s.events)
 	return watch.Event{}
 }
 
@@ -131,6 +132,23 @@ func (p *pair) dial(t *testing.T) {
 	p.ours, p.far = c.(*net.TCPConn), far
 }
 
+// awaitCloseWait waits until this end has the peer's FIN.
+func (p *pair) awaitCloseWait(t *testing.T) {
+	t.Helper()
+	for state, deadline := uint8(0), time.Now().Add(time.Minute); state != uint8(tcp.CloseWait); {
+		onSocket(t, p.ours, func(fd int) error {
+			info, err := unix.GetsockoptTCPInfo(fd, unix.SOL_TCP, unix.TCP_INFO)
+			if err == nil {
+				state = info.State
+			}
+			return err
+		})
+		if time.Now().After(deadline) {
+			t.Fatalf("the FIN has not come within a minute, in state %d", state)
+		}
+	}
+}
+
 func (p *pair) port() string { return strconv.Itoa(p.listener.Addr().(*net.TCPAddr).Port) }
 
 // modes are the ways to watch: by looks, and with the sensor where that may be.
@@ -149,9 +167,11 @@ func TestWatchTellsALeaksLife(t *testing.T) {
 		w := watchStream(t, append(flags, "--port", p.port())...)
 		fin := time.Now()
 		must(t, p.far.Close())
+		p.awaitCloseWait(t)
+		there := time.Now()
 		e := w.await(watch.FINReceived)
-		if off := e.At.Sub(fin); exact && (off < -time.Millisecond || off > 5*time.Millisecond) || !exact && (off < -10*time.Millisecond || off > time.Second) {
-			t.Errorf("the FIN is told %v after it was sent", off)
+		if early, late := fin.Sub(e.At), e.At.Sub(there); exact && (early > time.Millisecond || late > 5*time.Millisecond) || !exact && (early > 10*time.Millisecond || late > time.Second) {
+			t.Errorf("the FIN is told %v before it was sent, %v after it was there", early, late)
 		}
 		if e.Owner == nil || e.Owner.PID != os.Getpid() || e.Remote != p.listener.Addr().String() || exact != (e.Source == watch.FromSensor) {
 			t.Errorf("%+v, owner %+v", e, e.Owner)
@@ -160,12 +180,13 @@ func TestWatchTellsALeaksLife(t *testing.T) {
 		if n, err := p.ours.Read(make([]byte, 1)); n != 0 || err == nil {
 			t.Fatal("no zero read", n, err)
 		}
+		done := time.Now()
 		e = w.await(watch.ZeroRead)
 		if e.Confidence != diagnose.Certain {
 			t.Errorf("a read of the FIN alone returned zero, and that is %s", e.Confidence)
 		}
-		if off := e.At.Sub(read); exact && (off < -time.Millisecond || off > 50*time.Millisecond) {
-			t.Errorf("the zero read is told %v after it was", off)
+		if early, late := read.Sub(e.At), e.At.Sub(done); exact && (early > time.Millisecond || late > 5*time.Millisecond) {
+			t.Errorf("the zero read is told %v before it began, %v after it was done", early, late)
 		}
 		if e := w.await(watch.Stuck); e.Cause != diagnose.EOFIgnored || e.HalfClosed.AtLeastS < 1 {
 			t.Errorf("%+v", e)

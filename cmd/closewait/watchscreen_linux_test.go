@@ -78,12 +78,12 @@ func (p *pane) await(texts ...string) string {
 func (p *pane) until(what string, is func(screen string) bool) string {
 	p.t.Helper()
 	screen := ""
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if screen = p.shown(); is(screen) {
 			return screen
 		}
 	}
-	p.t.Fatalf("not within 20 s: %s; shown:\n%s", what, screen)
+	p.t.Fatalf("not within a minute: %s; shown:\n%s", what, screen)
 	return ""
 }
 
@@ -163,6 +163,12 @@ func TestWatchScreenPauses(t *testing.T) {
 	p.until("3 connections", counts(title, 3))
 	p.keys("p")
 	before := p.await("PAUSED")
+	// A screen may be caught while it is drawn.
+	p.until("a screen that stands still", func(screen string) bool {
+		was := before
+		before = screen
+		return screen == was
+	})
 	must(t, program.More(4))
 	// Long enough for some looks: the picture may not change, and so nothing tells.
 	time.Sleep(time.Second)

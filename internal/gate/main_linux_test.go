@@ -143,7 +143,7 @@ func watched(t *testing.T, flags []string, program ...string) (*exec.Cmd, *outco
 	args := append([]string{"-json", o.file}, flags...)
 	cmd := exec.CommandContext(t.Context(), command, append(append(args, "--"), program...)...)
 	cmd.Env = append(os.Environ(), runs+"=1")
-	cmd.WaitDelay = 10 * time.Second
+	cmd.WaitDelay = time.Minute // who outlives the run has its output too
 	return cmd, o
 }
 

@@ -153,12 +153,12 @@ func awaitGone(t *testing.T, pid int) {
 func TestADaemonThatLeaksAfterTheProgramCounts(t *testing.T) {
 	address := closing(t)
 	for _, flags := range [][]string{{"--witness", "auto"}, sensorFlags(t)} {
-		daemon := act("later", address, 3, 10*time.Second)
+		daemon := act("later", address, 3, 7*time.Second)
 		o := run(t, append(flags, "--grace", "1900ms"), act("detach", address, 0, 0, daemon...)...).leaks(t, 3, diagnose.EOFUnread)
 		if len(o.Survivors) != 1 || o.Counts.Stuck != 3 {
 			t.Fatalf("survivors %+v, counts %+v; said:\n%s", o.Survivors, o.Counts, o.err)
 		}
-		end(t, o.Survivors[0].PID)
+		awaitGone(t, o.Survivors[0].PID)
 	}
 }
 

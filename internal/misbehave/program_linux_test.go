@@ -343,7 +343,7 @@ func TestACanceledStartLeavesNothing(t *testing.T) {
 	if p != nil {
 		_ = p.Stop()
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("it took %v to give up", took)
 	}
 	if pids := called(t, "(misbehave:canceled)"); len(pids) > 0 {
