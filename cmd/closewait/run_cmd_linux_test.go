@@ -45,7 +45,7 @@ func (r result) tells(t *testing.T, texts ...string) result {
 
 // The program's own status says more than that it leaked.
 func TestRunStatus(t *testing.T) {
-	leak := leakyProgram(t, 3, 0.1)
+	leak := leakyProgram(t, 3, 1)
 	fail := []string{leak[0], leak[1], strings.Replace(leak[2], "os._exit(0)", "os._exit(7)", 1)}
 	missing := filepath.Join(t.TempDir(), "missing")
 	closed := filepath.Join(t.TempDir(), "closed")
@@ -169,7 +169,7 @@ func TestRunWritesJUnit(t *testing.T) {
 	for _, c := range []struct {
 		program  []string
 		failures int
-	}{{[]string{"true"}, 0}, {leakyProgram(t, 2, 0.1), 1}} {
+	}{{[]string{"true"}, 0}, {leakyProgram(t, 2, 1), 1}} {
 		runs(t, "--junit "+file, c.program...)
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -253,7 +253,7 @@ func (s *screen) enter(text string) {
 // A leak on a terminal fits it.
 func TestRunTextFits(t *testing.T) {
 	for _, columns := range []uint16{72, 100} {
-		text := onTerminal(t, columns, "NO_COLOR=1", append([]string{"run", "--"}, leakyProgram(t, 3, 0.1)...)...).end(exitStuck)
+		text := onTerminal(t, columns, "NO_COLOR=1", append([]string{"run", "--"}, leakyProgram(t, 3, 1)...)...).end(exitStuck)
 		for line := range strings.Lines(text) {
 			if n := len([]rune(strings.TrimRight(line, "\r\n"))); n > int(columns) {
 				t.Errorf("%d columns: a line of %d: %q", columns, n, line)

@@ -49,7 +49,7 @@ func TestWatchKeepsTheSensorThatIsStopped(t *testing.T) {
 				if is(&e) {
 					return e
 				}
-			case <-time.After(20 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatalf("%s is not told", what)
 			}
 		}

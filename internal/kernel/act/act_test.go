@@ -73,25 +73,30 @@ func TestDestroyEndsFinWait2(t *testing.T) {
 }
 
 // C9: if the peer is gone for good, the first probe draws a RST. It leaves at
-// once from a connection that was silent for longer than the idle time.
+// once from a connection that was silent for longer than the idle time; on a busy
+// machine that may take another try.
 func TestKeepAliveFindsOutThatThePeerIsGone(t *testing.T) {
 	eachPlace(t, func(t *testing.T, p place) {
-		ours, peer := p.pair(t)
-		must(t, "TCP_LINGER2", unix.SetsockoptInt(peer, unix.IPPROTO_TCP, unix.TCP_LINGER2, 1))
-		end(t, peer)
-		await(t, ours, tcp.CloseWait)
-		time.Sleep(2200 * time.Millisecond) // the orphan's FIN_WAIT_2: nothing on this side tells when it is over
-		_, _, was, is, err := self(t).KeepAlive(ours, p.target(t, ours), Probes{Idle: time.Second, Interval: time.Second, Count: 3})
-		must(t, "keepalive", err)
-		if was.On || is != (Probes{true, time.Second, time.Second, 3}) {
-			t.Errorf("was %+v, is %+v", was, is)
+		for tries := 4; ; tries-- {
+			ours, peer := p.pair(t)
+			must(t, "TCP_LINGER2", unix.SetsockoptInt(peer, unix.IPPROTO_TCP, unix.TCP_LINGER2, 1))
+			end(t, peer)
+			await(t, ours, tcp.CloseWait)
+			time.Sleep(2200 * time.Millisecond) // the orphan's FIN_WAIT_2: nothing on this side tells when it is over
+			_, _, was, is, err := self(t).KeepAlive(ours, p.target(t, ours), Probes{Idle: time.Second, Interval: time.Second, Count: 3})
+			must(t, "keepalive", err)
+			if was.On || is != (Probes{true, time.Second, time.Second, 3}) {
+				t.Errorf("was %+v, is %+v", was, is)
+			}
+			began := time.Now()
+			await(t, ours, tcp.Closed)
+			wakes(t, ours)
+			if took := time.Since(began); took <= 500*time.Millisecond {
+				return
+			} else if tries == 0 {
+				t.Fatalf("the probe took %v to leave", took)
+			}
 		}
-		began := time.Now()
-		await(t, ours, tcp.Closed)
-		if took := time.Since(began); took > 500*time.Millisecond {
-			t.Errorf("the probe took %v to leave", took)
-		}
-		wakes(t, ours)
 	})
 }
 
@@ -114,7 +119,7 @@ func TestKeepAliveIsAnsweredByALivingPeer(t *testing.T) {
 		_, _, _, _, err := self(t).KeepAlive(ours, target, Probes{Idle: time.Second, Interval: time.Second, Count: 3})
 		must(t, "keepalive", err)
 		n := p.namespace(t)
-		for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
 			s, err := n.Look(t.Context(), target)
 			must(t, "look", err)
 			if s.LastAckRecv < 900 {

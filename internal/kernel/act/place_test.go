@@ -194,9 +194,9 @@ func state(t testing.TB, fd int) tcp.State {
 
 func await(t testing.TB, fd int, want tcp.State) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); state(t, fd) != want; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); state(t, fd) != want; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("in %v, and not in %v within 10 s", state(t, fd), want)
+			t.Fatalf("in %v, and not in %v within 30 s", state(t, fd), want)
 		}
 	}
 }
