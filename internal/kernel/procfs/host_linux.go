@@ -2,6 +2,7 @@ package procfs
 
 import (
 	"bytes"
+	"math"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -45,21 +46,32 @@ func (f FS) Host() (Host, error) {
 		}
 		*text.into = string(bytes.TrimSpace(b))
 	}
-	if h.Boot, err = bootTime(); err != nil {
-		return h, &Error{File: "CLOCK_BOOTTIME", Err: err}
-	}
+	h.Boot = bootTime(time.Now, upTime).Round(0)
 	return h, nil
 }
 
-// bootTime asks the clock, not the btime line of /proc/stat: that one has whole
+// upTime asks the clock, not the btime line of /proc/stat: that one has whole
 // seconds only, and its file takes milliseconds on large machines. Start ticks count on
 // the same clock, time namespace included (fs/proc/array.c, timens_add_boottime_ns).
-func bootTime() (time.Time, error) {
+func upTime() time.Duration {
 	var up unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &up); err != nil {
-		return time.Time{}, err
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &up) // it can not fail: the clock is older than 2.6.39
+	return time.Duration(up.Nano())
+}
+
+// bootTime reads one clock between two looks at the other, and again where time has passed
+// between these: who is stopped between two clocks would date everything that much off.
+func bootTime(wall func() time.Time, up func() time.Duration) (boot time.Time) {
+	const near = 20 * time.Microsecond
+	least := time.Duration(math.MaxInt64)
+	for tries := 0; tries < 10 && least > near; tries++ {
+		before := up()
+		now := wall()
+		if apart := up() - before; apart < least {
+			boot, least = now.Add(-before-apart/2), apart
+		}
 	}
-	return time.Now().Add(-time.Duration(up.Nano())).Round(0), nil
+	return boot
 }
 
 // StartedAt returns the wall-clock time of a process's StartTicks, to a
