@@ -114,11 +114,11 @@ func TestFixLeavesWhatMovesWhileItActs(t *testing.T) {
 	aged(t)
 	log := filepath.Join(t.TempDir(), "audit")
 	ports := strconv.Itoa(int(portOf(first.ours))) + "," + strconv.Itoa(int(portOf(second.ours)))
-	cmd := command(t, "fix", "--grace", fixGrace.String(), "--port", ports, "--state", "CLOSE_WAIT", "--degree", "shutdown", "--max-rate", "20/m", "--apply", "--sockets", "--audit", log)
+	cmd := command(t, "fix", "--grace", fixGrace.String(), "--port", ports, "--state", "CLOSE_WAIT", "--degree", "shutdown", "--max-rate", "6/m", "--apply", "--sockets", "--audit", log)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	must(t, cmd.Start())
-	within(t, 20*time.Second, "the first act", func() bool {
+	within(t, time.Minute, "the first act", func() bool {
 		text, _ := os.ReadFile(log)
 		return bytes.Count(text, []byte("\n")) == 2 // the run, and an act
 	})

@@ -59,7 +59,7 @@ var port atomic.Uint32
 // freePort is a port that no socket of either family has, nor the one after it, which is
 // for a relay's server. It is given once.
 func (s *space) freePort() (uint16, error) {
-	const first, count = 16384, 8000
+	const first, count = 21000, 5800
 	port.CompareAndSwap(0, uint32(os.Getpid()%count)) // so that two runs side by side seldom meet
 	for range count {
 		at := first + 2*int(port.Add(1)%count)

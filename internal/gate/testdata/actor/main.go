@@ -31,9 +31,6 @@ func main() {
 		time.Sleep(hold)
 		keep(kept)
 	case "later": // begins to leak when the program that started it has ended
-		for first := os.Getppid(); os.Getppid() == first; {
-			time.Sleep(time.Millisecond)
-		}
 		time.Sleep(200 * time.Millisecond)
 		kept := left(dial(address, count))
 		time.Sleep(hold)
