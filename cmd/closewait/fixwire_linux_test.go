@@ -3,12 +3,13 @@ package main
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,7 +30,6 @@ import (
 func TestFixOnTheWire(t *testing.T) {
 	t.Parallel()
 	privilege.Need(t, "packets between two hosts")
-	var alone sync.Mutex // engines are started one after the other
 	halfClose := scenario.Call{Op: scenario.Shutdown, How: scenario.Writing}
 	for _, row := range []struct {
 		name    string
@@ -52,7 +52,7 @@ func TestFixOnTheWire(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWire(t, &alone)
+			w := newWire(t)
 			w.connected()
 			for _, c := range row.remote {
 				w.call(1, c)
@@ -180,8 +180,9 @@ func (w *wire) localPID(cur *observe.Snapshot) int {
 	return 0
 }
 
-// children are the processes that this one has started.
-func children(t *testing.T) []int {
+// called are the processes that this one has started, of a title. Other tests' children
+// come and go meanwhile.
+func called(t *testing.T, title string) []int {
 	t.Helper()
 	var all []int
 	files, err := filepath.Glob("/proc/self/task/*/children")
@@ -195,31 +196,38 @@ func children(t *testing.T) []int {
 		for _, word := range strings.Fields(string(text)) {
 			pid, err := strconv.Atoi(word)
 			must(t, err)
-			all = append(all, pid)
+			if line, err := os.ReadFile("/proc/" + word + "/cmdline"); err == nil && strings.HasPrefix(string(line), title+"\x00") {
+				all = append(all, pid)
+			}
 		}
 	}
 	return all
 }
 
+// wires numbers the engines, so that each has hosts of names of its own.
+var wires atomic.Int32
+
 // newWire starts an engine, and knows its applications.
-func newWire(t *testing.T, alone *sync.Mutex) *wire {
+func newWire(t *testing.T) *wire {
 	t.Helper()
-	alone.Lock()
-	defer alone.Unlock()
-	before := children(t)
-	e, err := lab.NewEngine(t.Context(), lab.Options{Pace: lab.RealPace()})
+	n := wires.Add(1)
+	hosts := [2]string{fmt.Sprintf("ours-%d", n), fmt.Sprintf("peer-%d", n)}
+	e, err := lab.NewEngine(t.Context(), lab.Options{Pace: lab.RealPace(), Hosts: hosts})
 	if errors.Is(err, lab.ErrUnavailable) {
 		privilege.Refused(t, "packets between two hosts", err)
 	}
 	must(t, err)
 	t.Cleanup(func() { must(t, e.Close()) })
 	w := &wire{t: t, Engine: e}
-	for _, pid := range children(t) {
-		if !slices.Contains(before, pid) {
+	for _, host := range hosts {
+		for _, pid := range called(t, "(lab:"+host+")") {
 			w.children = append(w.children, pid)
 			// So that there is room to give.
 			must(t, unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 512, Max: 4096}, nil))
 		}
+	}
+	if len(w.children) != 2 {
+		t.Fatalf("the engine's applications are %v", w.children)
 	}
 	return w
 }

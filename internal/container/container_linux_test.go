@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/closewait/closewait/internal/privilege"
 )
@@ -42,7 +43,7 @@ func serve() {
 		_ = c.Close()
 	}
 	fmt.Println("ready as pid", os.Getpid(), "uid", os.Getuid())
-	select {}
+	time.Sleep(10 * time.Minute) // not select {}: without cgo the runtime ends that as a deadlock
 }
 
 func TestContainerHasNamespacesOfItsOwn(t *testing.T) {
@@ -156,7 +157,7 @@ func TestAbandon(t *testing.T) {
 	}
 	c := Start(t, Spec{Args: []string{"sleep", "1000"}})
 	fmt.Println("abandoned", c.PID, c.dir)
-	select {}
+	time.Sleep(10 * time.Minute)
 }
 
 // gone waits until a container's process and folder are no more.
