@@ -182,7 +182,7 @@ func (x *trial) try(t *testing.T, prev, cur *observe.Snapshot, view kernelView) 
 	if plan.Acts() != 3 {
 		t.Fatalf("%d acts are planned; reasons: %s", plan.Acts(), whys(plan))
 	}
-	patience := 8 * time.Second
+	patience := 20 * time.Second
 	if x.want.outcome == remedy.StillThere {
 		patience = time.Second
 	}
@@ -211,7 +211,7 @@ func (x *trial) sides(t *testing.T, view kernelView, c *misbehave.Conn) {
 	case !c.Culprit:
 		want = x.want.peer
 	}
-	within(t, 3*time.Second, fmt.Sprintf("%s, culprit %v: want state %d", describe(c), c.Culprit, want), func() bool {
+	within(t, 20*time.Second, fmt.Sprintf("%s, culprit %v: want state %d", describe(c), c.Culprit, want), func() bool {
 		row, listed := view.row(c)
 		if listed && row.State == tcp.TimeWait {
 			return want == 0

@@ -114,7 +114,7 @@ func keepAliveEnds(t *testing.T, client *exec.Cmd) {
 
 	// Its FIN_WAIT_2 lasts a second; a probe before would be ACKed.
 	view := viewOf(t, "")
-	within(t, 10*time.Second, "the peer's end to be over", func() bool { return !view.listed(at, from) })
+	within(t, 30*time.Second, "the peer's end to be over", func() bool { return !view.listed(at, from) })
 	prev, cur := twoLooks(t)
 	plan := planOf(prev, cur, from, remedy.Options{
 		Degree: remedy.KeepAlive, Probes: remedy.Probes{Idle: remedy.Seconds(time.Second), Interval: remedy.Seconds(time.Second), Count: 3},
@@ -122,7 +122,7 @@ func keepAliveEnds(t *testing.T, client *exec.Cmd) {
 	if plan.Acts() != 1 {
 		t.Fatalf("%d acts are planned: %s", plan.Acts(), whys(plan))
 	}
-	done := carryOut(t, plan, 5*time.Second)
+	done := carryOut(t, plan, 20*time.Second)
 	r := done.Results[0]
 	if r.Outcome != remedy.DidEnd || r.Was == nil || r.Was.On || r.Is == nil || !r.Is.On || r.Descriptor != remedy.Held {
 		t.Errorf("result %+v", r)

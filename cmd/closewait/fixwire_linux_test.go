@@ -66,7 +66,11 @@ func TestFixOnTheWire(t *testing.T) {
 			if plan.Acts() != 1 {
 				t.Fatalf("%d acts are planned: %s", plan.Acts(), whys(plan))
 			}
-			done := carryOut(t, plan, time.Second)
+			patience := 20 * time.Second
+			if row.outcome == remedy.StillThere {
+				patience = time.Second
+			}
+			done := carryOut(t, plan, patience)
 			if got := done.Results[0]; got.Outcome != row.outcome {
 				t.Errorf("%s: %s", got.Outcome, got.Why)
 			}
@@ -129,13 +133,19 @@ func (w *wire) pass(d time.Duration) {
 	}
 }
 
-// sent tells what went over the wire since it was last asked.
+// sent tells what went over the wire since it was last asked. What a busy machine makes
+// the kernel send twice is told once.
 func (w *wire) sent() string {
 	w.t.Helper()
 	packets, err := w.Wire()
 	must(w.t, err)
 	var told []string
-	for _, p := range packets {
+	for i, p := range packets {
+		if slices.ContainsFunc(packets[:i], func(q scenario.Packet) bool {
+			return q.From == p.From && q.Segment.Seq == p.Segment.Seq && q.Segment.Len == p.Segment.Len && q.Segment.Flags == p.Segment.Flags
+		}) {
+			continue
+		}
 		who, what := [2]string{"ours", "peer"}[p.From], "ACK"
 		switch f := p.Segment.Flags; {
 		case f&tcp.RST != 0:
