@@ -45,7 +45,7 @@ func pair(t *testing.T) (near, far *net.TCPConn) {
 // await waits until the process has a socket with this local address and state.
 func await(t *testing.T, local net.Addr, want tcp.State) Socket {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		all, err := sockets()
 		if err != nil {
 			t.Fatal(err)
@@ -56,7 +56,7 @@ func await(t *testing.T, local net.Addr, want tcp.State) Socket {
 			}
 		}
 	}
-	t.Fatalf("no %v on %v within 10 s", want, local)
+	t.Fatalf("no %v on %v within 30 s", want, local)
 	return Socket{}
 }
 
@@ -176,7 +176,7 @@ func TestAnUnclosedResponseBodyIsNamed(t *testing.T) {
 // awaitAny waits for a socket of this process in a state.
 func awaitAny(t *testing.T, want tcp.State) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		all, err := sockets()
 		if err != nil {
 			t.Fatal(err)
@@ -187,7 +187,7 @@ func awaitAny(t *testing.T, want tcp.State) {
 			}
 		}
 	}
-	t.Fatalf("no %v within 10 s", want)
+	t.Fatalf("no %v within 30 s", want)
 }
 
 // What ends well is not reported, whoever closes first, and also if that takes a

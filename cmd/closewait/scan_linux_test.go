@@ -53,7 +53,7 @@ func awaitState(t *testing.T, c *net.TCPConn, want tcp.State) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		var info *unix.TCPInfo
 		var failed error
 		if err := raw.Control(func(fd uintptr) {
@@ -65,7 +65,7 @@ func awaitState(t *testing.T, c *net.TCPConn, want tcp.State) {
 			return
 		}
 	}
-	t.Fatalf("no %v within 10 s", want)
+	t.Fatalf("no %v within 30 s", want)
 }
 
 // here are the flags that find what leak made, whatever else this host does.

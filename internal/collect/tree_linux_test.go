@@ -23,7 +23,7 @@ func tree(t *testing.T, ok func(*observe.Snapshot) bool) {
 	t.Helper()
 	family := NewTree(Options{}, os.Getpid())
 	defer family.Close()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
 		snap, err := family.Look(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -32,7 +32,7 @@ func tree(t *testing.T, ok func(*observe.Snapshot) bool) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("not seen within 10 s: %+v", snap.Sockets)
+			t.Fatalf("not seen within 30 s: %+v", snap.Sockets)
 		}
 	}
 }
@@ -119,9 +119,9 @@ func TestATreeFollowsAConnection(t *testing.T) {
 		}
 		return n
 	}
-	for deadline := time.Now().Add(10 * time.Second); count(tcp.CloseWait) != 2; {
+	for deadline := time.Now().Add(30 * time.Second); count(tcp.CloseWait) != 2; {
 		if time.Now().After(deadline) {
-			t.Fatal("2 connections are not seen within 10 s")
+			t.Fatal("2 connections are not seen within 30 s")
 		}
 	}
 	if err := p.Write(1); err != nil { // draws a RST

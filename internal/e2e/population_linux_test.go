@@ -177,7 +177,7 @@ func options(reader string) collect.Options { return collect.Options{Reader: rea
 
 func look(t testing.TB, reader string) *observe.Snapshot {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	s, err := collect.Look(ctx, options(reader))
 	if err != nil {

@@ -55,7 +55,7 @@ func TestRandomPopulations(t *testing.T) {
 			}
 		}
 		p.age(settled)
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		s, err := collect.Look(ctx, options(reader))
 		if err != nil {

@@ -24,7 +24,7 @@ const unprivilegedUID = 65534
 
 // lookOnce is the part "look": the snapshot goes to standard output.
 func lookOnce() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	s, err := collect.Look(ctx, options("auto"))
 	if err != nil {

@@ -91,7 +91,7 @@ func members(spaces map[string]bool) map[string]bool {
 // lab's namespaces of those who were.
 func nothingLeft(t testing.TB, before leftovers, made, were map[string]bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for {
 		now := lookAround(t)
 		used := members(made)

@@ -12,7 +12,7 @@ import (
 )
 
 // stepWithin bounds one step of a script; Start's context bounds them all.
-const stepWithin = 20 * time.Second
+const stepWithin = time.Minute
 
 // cast is a running program: its processes, and the book of what the kernel
 // confirmed of each socket. The mutex is held while a script plays.
@@ -205,7 +205,7 @@ func (c *cast) killAll() {
 }
 
 // stopWithin bounds how long a program may take to vanish.
-const stopWithin = 10 * time.Second
+const stopWithin = time.Minute
 
 func (c *cast) stop() error {
 	c.end()

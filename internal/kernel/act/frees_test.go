@@ -269,7 +269,7 @@ func TestShutdownWakesPollersAndWriters(t *testing.T) {
 		}
 	}()
 	x := p.target(t, full)
-	for deadline := time.Now().Add(10 * time.Second); x.SendQ == 0 || memory(t, full)[unix.SK_MEMINFO_WMEM_QUEUED] < 1<<20; x = p.target(t, full) {
+	for deadline := time.Now().Add(30 * time.Second); x.SendQ == 0 || memory(t, full)[unix.SK_MEMINFO_WMEM_QUEUED] < 1<<20; x = p.target(t, full) {
 		if time.Now().After(deadline) {
 			t.Fatal("the writer never blocks")
 		}

@@ -25,13 +25,13 @@ func (p place) waiting(t *testing.T, client int) Target {
 	n := p.namespace(t)
 	local, remote := peerName(t, client), name(t, client)
 	must(t, "shutdown", unix.Shutdown(client, unix.SHUT_WR))
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
 		row, err := n.conn.Get(t.Context(), sockdiag.ID{Local: local, Remote: remote})
 		if err == nil && row.State == tcp.CloseWait && row.Inode == 0 {
 			return rowTarget(&row)
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("no waiting connection within 10 s: %+v, %v", row, err)
+			t.Fatalf("no waiting connection within 30 s: %+v, %v", row, err)
 		}
 	}
 }

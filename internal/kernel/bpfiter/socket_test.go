@@ -118,7 +118,7 @@ func info(t testing.TB, fd int) *unix.TCPInfo {
 // await waits until the condition holds.
 func await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); !holds(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited 10 s for %s", what)
 		}

@@ -381,7 +381,7 @@ func leaveUnread(t *testing.T, c *net.TCPConn) {
 func checkEndedMultipath(t *testing.T, c *child, h *Handle, fd int) {
 	t.Helper()
 	s := look(t, h, fd)
-	for end := time.Now().Add(10 * time.Second); !s.Ended && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); !s.Ended && time.Now().Before(end); time.Sleep(time.Millisecond) {
 		s = look(t, h, fd)
 	}
 	if !s.Ended || s.Info.State != tcp.Closed || s.Info.BytesSent == 0 || s.Info.BytesAcked == 0 || !s.Info.HasTimes || s.Remote.IsValid() {

@@ -205,7 +205,7 @@ func dump(t testing.TB, c *Conn, q Query) []Row {
 // eventually waits until a row of q satisfies good, and returns it.
 func eventually(t testing.TB, c *Conn, q Query, good func(Row) bool) Row {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for {
 		rows := dump(t, c, q)
 		for _, r := range rows {

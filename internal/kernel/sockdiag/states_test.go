@@ -307,7 +307,7 @@ func stillInfo(t *testing.T, fd int) (Row, *unix.TCPInfo) {
 		return info
 	}
 	conn := dial(t)
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
 		before := ask()
 		row := eventually(t, conn, Query{States: States(tcp.CloseWait), Info: true}, between(flow(t, fd)))
 		after := ask()
