@@ -130,6 +130,7 @@ type outcome struct {
 		Exact           bool       `json:"exact"`
 		LongestGapMS    float64    `json:"longest_gap_ms"`
 		SensorStoppedAt *time.Time `json:"sensor_stopped_at"`
+		Blind           []string
 	}
 	Survivors []struct{ PID int }
 	Report    diagnose.Report
@@ -168,7 +169,19 @@ func (o *outcome) read(t *testing.T, err error) *outcome {
 	return o
 }
 
+// run runs a program under closewait run: again where other tests opened and closed more
+// than the sensor has room for.
 func run(t *testing.T, flags []string, program ...string) *outcome {
+	t.Helper()
+	for tries := 4; ; tries-- {
+		o := once(t, flags, program...)
+		if tries == 0 || !strings.Contains(strings.Join(o.Witness.Blind, "\n"), "came faster than they were read") {
+			return o
+		}
+	}
+}
+
+func once(t *testing.T, flags []string, program ...string) *outcome {
 	t.Helper()
 	cmd, o := watched(t, flags, program...)
 	var out, errs bytes.Buffer
