@@ -46,17 +46,30 @@ func (f FS) Descriptors(pid int, each func(fd int, kind Kind, inode uint64)) err
 		return listError(pid, err)
 	}
 	defer proc.close()
-	n, err := proc.descriptors(each)
-	if n == 0 && (err == nil || denied(err)) {
-		// A main thread that has ended while others run on shows no descriptors, and
-		// that to root only (fs/proc/base.c, task_dump_owner).
-		if thread, ok := proc.thread(); ok {
-			defer thread.close()
-			_, err = thread.descriptors(each)
+	told := -1
+	further := func(fd int, kind Kind, inode uint64) {
+		if fd > told { // they are listed in their order
+			told = fd
+			each(fd, kind, inode)
 		}
+	}
+	whole, err := proc.descriptors(further)
+	// A thread that has ended shows no descriptors, the main one while others run on too,
+	// and that to root only (fs/proc/base.c, task_dump_owner). It may end while it is asked,
+	// and so may the next one.
+	for tries := 0; !whole && tries < mostThreads && (err == nil || denied(err)); tries++ {
+		thread, ok := proc.thread()
+		if !ok {
+			break
+		}
+		whole, err = thread.descriptors(further)
+		thread.close()
 	}
 	return listError(pid, err)
 }
+
+// mostThreads is how many threads of an ending process are asked.
+const mostThreads = 16
 
 func listError(pid int, err error) error {
 	if err == nil || vanished(err) {
@@ -65,31 +78,35 @@ func listError(pid int, err error) error {
 	return &Error{PID: pid, File: "fd", Err: err}
 }
 
-// descriptors does the work of Descriptors, and returns how many there were of
-// any kind.
-func (d folder) descriptors(each func(fd int, kind Kind, inode uint64)) (int, error) {
+// descriptors does the work of Descriptors for one thread's table. whole is false if there
+// was none, or if it is there no more: then some may not have been told.
+func (d folder) descriptors(each func(fd int, kind Kind, inode uint64)) (whole bool, err error) {
 	list, err := d.sub("fd")
 	if err != nil {
-		return 0, err
+		return false, err
 	}
 	defer list.close()
 	var link [linkSize]byte
+	var last [24]byte
 	names := entries{dir: list}
-	count := 0
 	for name, fd := names.nextNumber(); name != nil; name, fd = names.nextNumber() {
-		count++
+		copy(last[:], name)
 		n, err := readlinkat(list.fd, name, link[:])
 		if err == unix.ENOENT { // closed since it was listed
 			continue
 		}
 		if err != nil {
-			return count, err
+			return false, err
 		}
 		if kind, inode := parseLink(link[:n]); kind != 0 && fd <= math.MaxInt32 {
 			each(int(fd), kind, inode)
 		}
 	}
-	return count, names.err
+	if last[0] != 0 {
+		_, gone := readlinkat(list.fd, last[:], link[:])
+		whole = gone == nil
+	}
+	return whole, names.err
 }
 
 // countDescriptors returns how many descriptors there are.

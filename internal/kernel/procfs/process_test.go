@@ -240,6 +240,41 @@ func TestProcessWhoseMainThreadEnded(t *testing.T) {
 	}
 }
 
+// It may also end while its descriptors are being listed, as all threads do one after the
+// other when a process exits: then another thread tells the rest.
+func TestTheMainThreadEndsWhileItsDescriptorsAreListed(t *testing.T) {
+	const more = 1000
+	end := filepath.Join(t.TempDir(), "end")
+	c := testbed.Start(t, "mainexits", strconv.Itoa(more), end).Ready()
+	told := map[int]bool{}
+	if err := (FS{}).Descriptors(c.PID(), func(fd int, k Kind, _ uint64) {
+		if k != Socket {
+			return
+		}
+		if told[fd] {
+			t.Errorf("descriptor %d is told twice", fd)
+		}
+		if told[fd] = true; len(told) > 1 {
+			return
+		}
+		if err := os.WriteFile(end, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		testbed.Await(t, "the main thread to end", func() bool {
+			d, err := FS{}.process(c.PID())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.close()
+			var buf [statSize]byte
+			s, err := d.stat(buf[:])
+			return err == nil && s.dead()
+		})
+	}); err != nil || len(told) != more+1 {
+		t.Errorf("%d sockets are told, %v; want %d", len(told), err, more+1)
+	}
+}
+
 // A thread may leave its process's table of descriptors (unshare(CLONE_FILES)): it
 // is found, and can be asked about like a process.
 func TestThreadWithATableOfItsOwn(t *testing.T) {

@@ -123,9 +123,21 @@ func roleExec(args []string) error {
 	return syscall.Exec(args[1], next, os.Environ())
 }
 
-// roleMainExits ends its main thread while another one holds a socket.
-func roleMainExits([]string) error {
+// roleMainExits ends its main thread while another one holds a socket; with args, as
+// many more as args[0] says, and when the file args[1] is there.
+func roleMainExits(args []string) error {
 	told := make(chan error, 1)
+	if len(args) > 0 {
+		more, err := strconv.Atoi(args[0])
+		if err != nil {
+			return err
+		}
+		for range more {
+			if _, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
+				return err
+			}
+		}
+	}
 	go func() {
 		runtime.LockOSThread()
 		l, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -140,6 +152,12 @@ func roleMainExits([]string) error {
 	}
 	if unix.Gettid() != os.Getpid() {
 		return fmt.Errorf("not on the main thread")
+	}
+	for len(args) > 0 {
+		if _, err := os.Stat(args[1]); err == nil {
+			break
+		}
+		time.Sleep(time.Millisecond)
 	}
 	_, _, errno := unix.Syscall(unix.SYS_EXIT, 0, 0, 0)
 	return errno
