@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -197,6 +198,26 @@ func TestGuardKeepsAServerAliveThatWakesUp(t *testing.T) {
 // One that never closes gets room, and the time that this buys is told truly.
 func TestGuardGivesRoomAndTellsHowLongItLasts(t *testing.T) {
 	t.Parallel()
+	timed(t, guardGivesRoom)
+}
+
+// timed plays what is about times, of which it returns one that was wrong: again, for on a
+// machine that stood still for a while every forecast is wrong.
+func timed(t *testing.T, play func(t *testing.T) (wrong string)) {
+	t.Helper()
+	for tries := 3; ; tries-- {
+		wrong := play(t)
+		if wrong == "" || t.Failed() {
+			return
+		}
+		if tries == 0 {
+			t.Fatal(wrong)
+		}
+		t.Log(wrong)
+	}
+}
+
+func guardGivesRoom(t *testing.T) (wrong string) {
 	hard := 64 + int(guardedFor()/leakPace) // which is how long the room lasts
 	v := leaking(t, "never", 64, hard)
 	g := guardWith(t, "    degree: room\n    only-if-open-files-above: 50%\n", v)
@@ -210,48 +231,54 @@ func TestGuardGivesRoomAndTellsHowLongItLasts(t *testing.T) {
 	if len(acts) != 1 || acts[0].Result.Outcome != remedy.Raised || acts[0].Result.Act.Process.FullAfter == nil {
 		t.Fatalf("acts %+v", acts)
 	}
-	told(t, "the room", acts[0].At, *acts[0].Result.Act.Process.FullAfter, died)
-	g.warned(v.pid(), died)
+	_, wrong = g.warned(v.pid(), died)
+	return cmp.Or(told(t, "the room", acts[0].At, *acts[0].Result.Act.Process.FullAfter, died), wrong)
 }
 
 // One that nothing helps: it is said in time, with what to do.
 func TestGuardSaysInTimeThatNothingHelps(t *testing.T) {
 	t.Parallel()
+	timed(t, guardSaysThatNothingHelps)
+}
+
+func guardSaysThatNothingHelps(t *testing.T) (wrong string) {
 	v := leaking(t, "never", 300, 300)
 	born := time.Now()
 	g := guardWith(t, "    degree: shutdown\n", v)
 	died, _ := v.fate()
 	g.end()
-	first := g.warned(v.pid(), died)
+	first, wrong := g.warned(v.pid(), died)
 	if life := died.Sub(born); first.At.Sub(born) > life*2/3 {
-		t.Errorf("of a life of %v it is warned after %v", life, first.At.Sub(born))
+		wrong = fmt.Sprintf("of a life of %v it is warned after %v", life, first.At.Sub(born))
 	}
 	if !strings.Contains(first.Text, "nothing from outside") || !strings.Contains(first.Text, "restart") || !strings.Contains(first.Text, "close") {
 		t.Errorf("the warning says %q", first.Text)
 	}
+	return wrong
 }
 
-// warned returns the first warning that nothing helps any more.
-func (g *guarding) warned(pid int, died time.Time) guardLine {
+// warned returns the first warning that nothing helps any more, and whether its time was
+// wrong.
+func (g *guarding) warned(pid int, died time.Time) (first guardLine, wrong string) {
 	g.t.Helper()
 	for _, l := range g.said("warning") {
 		if l.PID == pid && strings.Contains(l.Text, "nothing from outside") {
-			told(g.t, "the warning", l.At, l.FullAt, died)
-			return l
+			return l, told(g.t, "the warning", l.At, l.FullAt, died)
 		}
 	}
 	g.t.Fatalf("no warning in %+v", g.lines)
-	return guardLine{}
+	return guardLine{}, ""
 }
 
 // told checks a forecast: off by no more than a quarter of the time it was about.
-func told(t *testing.T, what string, at, forecast, happened time.Time) {
+func told(t *testing.T, what string, at, forecast, happened time.Time) (wrong string) {
 	t.Helper()
 	left := happened.Sub(at)
 	t.Logf("%s: told %v ahead, off by %v", what, left.Round(time.Millisecond), forecast.Sub(happened).Round(time.Millisecond))
-	if off := forecast.Sub(happened).Abs(); off > left/4+2500*time.Millisecond {
-		t.Errorf("%s: told %v ahead to be at %v, and it was at %v", what, left, forecast, happened)
+	if off := forecast.Sub(happened).Abs(); off > left/4+1500*time.Millisecond {
+		return fmt.Sprintf("%s: told %v ahead to be at %v, and it was at %v", what, left, forecast, happened)
 	}
+	return ""
 }
 
 // --check reads the whole file, and says what is wrong before anything runs.
