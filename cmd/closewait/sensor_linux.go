@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/closewait/closewait/internal/kernel/clock"
 	"github.com/closewait/closewait/internal/kernel/sensor"
 	"github.com/closewait/closewait/internal/report"
 )
@@ -112,7 +113,7 @@ func (s *sensorCommand) none() error {
 }
 
 func reportOf(st *sensor.Status, costs []sensor.ProgramCost, over time.Duration) *sensorReport {
-	since := sensor.BootTime().Add(st.Since).Round(time.Millisecond)
+	since := clock.Boot().Add(st.Since).Round(time.Millisecond)
 	events := uint64(0)
 	for _, n := range st.LostEvents {
 		events += n

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/closewait/closewait/internal/kernel/clock"
 	"github.com/closewait/closewait/internal/kernel/sensor"
 	"github.com/closewait/closewait/internal/kernel/symbols"
 	"github.com/closewait/closewait/internal/observe"
@@ -72,7 +73,7 @@ func sense(s *sensor.Sensor) (*Sensing, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	x := &Sensing{
-		sensor: s, boot: sensor.BootTime(), names: symbols.New(symbols.Options{}), known: map[uint32]int{},
+		sensor: s, boot: clock.Boot(), names: symbols.New(symbols.Options{}), known: map[uint32]int{},
 		asked: make(chan chan<- struct{}),
 		blind: slices.Contains(status.Missing, "sock_recv_length"),
 	}

@@ -48,7 +48,7 @@ var importRules = []importRule{
 		why: "this room is pure: it builds and tests on any system, from data alone"},
 
 	// Data flows one way: kernel, collect, observe, diagnose, then the rest.
-	{in: "internal/kernel/...", except: "internal/kernel/act", not: "internal/kernel/...",
+	{in: "internal/kernel/...", except: "internal/kernel/act", not: "internal/kernel/...", but: "internal/kernel/clock",
 		why: "the kernel readers stand side by side: joining what they read is collect's work"},
 	{in: "internal/kernel/act", not: "internal/kernel/...", but: "internal/kernel/netns internal/kernel/pidfd internal/kernel/procfs internal/kernel/sockdiag",
 		why: "an act stands beside the reads that make it safe, and needs no others"},

@@ -2,10 +2,9 @@ package procfs
 
 import (
 	"bytes"
-	"math"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/closewait/closewait/internal/kernel/clock"
 )
 
 // userHZ is the kernel's clock ticks in a second, as user space sees them: 100
@@ -46,32 +45,8 @@ func (f FS) Host() (Host, error) {
 		}
 		*text.into = string(bytes.TrimSpace(b))
 	}
-	h.Boot = bootTime(time.Now, upTime).Round(0)
+	h.Boot = clock.Boot()
 	return h, nil
-}
-
-// upTime asks the clock, not the btime line of /proc/stat: that one has whole
-// seconds only, and its file takes milliseconds on large machines. Start ticks count on
-// the same clock, time namespace included (fs/proc/array.c, timens_add_boottime_ns).
-func upTime() time.Duration {
-	var up unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &up) // it can not fail: the clock is older than 2.6.39
-	return time.Duration(up.Nano())
-}
-
-// bootTime reads one clock between two looks at the other, and again where time has passed
-// between these: who is stopped between two clocks would date everything that much off.
-func bootTime(wall func() time.Time, up func() time.Duration) (boot time.Time) {
-	const near = 20 * time.Microsecond
-	least := time.Duration(math.MaxInt64)
-	for tries := 0; tries < 10 && least > near; tries++ {
-		before := up()
-		now := wall()
-		if apart := up() - before; apart < least {
-			boot, least = now.Add(-before-apart/2), apart
-		}
-	}
-	return boot
 }
 
 // StartedAt returns the wall-clock time of a process's StartTicks, to a

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -104,25 +102,4 @@ func (s *Sensor) Stack(id uint32) (*Stack, error) {
 		return nil, ErrNoStack
 	}
 	return decodeStack(b)
-}
-
-// BootTime is what Moments count from: the wall clock's time of the boot, as far
-// as the wall clock is right now.
-func BootTime() time.Time {
-	return bootTime(time.Now, func() time.Duration { return time.Duration(clock(unix.CLOCK_BOOTTIME)) * time.Microsecond })
-}
-
-// bootTime reads one clock between two looks at the other, and again where time has passed
-// between these: who is stopped between two clocks would date everything that much off.
-func bootTime(wall func() time.Time, up func() time.Duration) (boot time.Time) {
-	const near = 20 * time.Microsecond
-	least := time.Duration(math.MaxInt64)
-	for tries := 0; tries < 10 && least > near; tries++ {
-		before := up()
-		now := wall()
-		if apart := up() - before; apart < least {
-			boot, least = now.Add(-before-apart/2), apart
-		}
-	}
-	return boot
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package procfs
+package clock
 
 import (
 	"testing"
@@ -18,7 +18,7 @@ func TestTheBootIsReadAtOneMoment(t *testing.T) {
 		now += time.Microsecond
 		return now
 	}
-	got := bootTime(func() time.Time { return boot.Add(read()) }, read)
+	got := between(func() time.Time { return boot.Add(read()) }, read)
 	if off := got.Sub(boot).Abs(); off > 10*time.Microsecond {
 		t.Errorf("off by %v", off)
 	}
