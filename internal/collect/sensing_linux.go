@@ -155,8 +155,8 @@ func (x *Sensing) Lost() (n uint64) {
 // known to it.
 func (x *Sensing) Listen(ctx context.Context, ready func(), each func(*observe.Happening)) error {
 	o := sensor.EventOptions{Kinds: []sensor.Kind{sensor.KindZero, sensor.KindEnded, sensor.KindReleased}, CatchUp: x.asked, Ready: ready}
-	if x.ShortLived != nil {
-		o.Kinds = append(o.Kinds, sensor.KindStack)
+	if x.ShortLived != nil { // code is named while its process lives
+		o.Kinds, o.Within = append(o.Kinds, sensor.KindStack), 5*time.Millisecond
 	}
 	return x.sensor.Events(ctx, o, func(e *sensor.Event) error {
 		kind, ok := happened[e.Kind]

@@ -294,7 +294,7 @@ func (s *Sensed) Describe() Description {
 		d.Blind = append(d.Blind, "what the kernel told in the last moments: it was not read in time")
 	}
 	if s.lost > 0 {
-		d.Blind = append(d.Blind, fmt.Sprintf("%d ends of connections or forks that could not be kept: there was no room, or the kernel skipped a call", s.lost))
+		d.Blind = append(d.Blind, fmt.Sprintf("%d events that there was no room for or that the kernel skipped: ends of connections may be among them", s.lost))
 	}
 	if s.failed != nil {
 		d.Blind = append(d.Blind, "how connections ended, after the sensor failed: "+s.failed.Error())

@@ -1,6 +1,7 @@
 package sensor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ type EventOptions struct {
 	// Buffer is the room for each processor's events, in bytes. 0: 256 KiB, some
 	// 1,600 events.
 	Buffer int
+	// Within is how late an event may be told. 0: 50 ms.
+	Within time.Duration
 	// CatchUp, if not nil, brings channels: each is closed when everything that had
 	// happened before it came has been told.
 	CatchUp <-chan chan<- struct{}
@@ -30,7 +33,10 @@ type EventOptions struct {
 	Ready func()
 }
 
-const defaultBuffer = 256 << 10
+const (
+	defaultBuffer = 256 << 10
+	defaultWithin = 50 * time.Millisecond
+)
 
 // ErrPlaces says that as many readers listen to a sensor as can.
 var ErrPlaces = fmt.Errorf("%d readers listen to this sensor already, which is the most", Places)
@@ -39,9 +45,9 @@ var ErrPlaces = fmt.Errorf("%d readers listen to this sensor already, which is t
 var buffers = [Places]string{traceMapEvents0, traceMapEvents1, traceMapEvents2, traceMapEvents3}
 
 // Events calls each for what happens from now on, until ctx ends, which is no
-// error, or each returns an error, which is returned as it is. Events of one
-// processor come in order, those of several nearly. The event is only valid during
-// the call. Several readers may listen, Places at most; one that is killed leaves
+// error, or each returns an error, which is returned as it is. Events come in the order
+// of their time, but for those of several processors in the moment of a batch's end. The
+// event is only valid during the call. Several readers may listen, Places at most; one that is killed leaves
 // nothing behind.
 func (s *Sensor) Events(ctx context.Context, o EventOptions, each func(*Event) error) error {
 	place, leave, err := s.enter()
@@ -55,7 +61,13 @@ func (s *Sensor) Events(ctx context.Context, o EventOptions, each func(*Event) e
 	if o.Buffer == 0 {
 		o.Buffer = defaultBuffer
 	}
-	in, err := perf.NewReader(array, o.Buffer)
+	if o.Within == 0 {
+		o.Within = defaultWithin
+	}
+	// To wake the reader for each event would cost an interrupt, inside the program that
+	// tells it; and behind the interrupt the processor takes in what segments wait, of whose
+	// connections that program then sees nothing (Status.Skipped).
+	in, err := perf.NewReaderWithOptions(array, o.Buffer, perf.ReaderOptions{Watermark: o.Buffer / 2})
 	if err != nil {
 		return fmt.Errorf("listen to the sensor: %w", unavailable(err))
 	}
@@ -71,7 +83,7 @@ func (s *Sensor) Events(ctx context.Context, o EventOptions, each func(*Event) e
 	flushed, ended, idle := make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(idle)
-		catchUp(in, o.CatchUp, flushed, ended)
+		catchUp(in, o.Within, o.CatchUp, flushed, ended)
 	}()
 	err = readEvents(in, flushed, each)
 	close(ended)
@@ -80,28 +92,41 @@ func (s *Sensor) Events(ctx context.Context, o EventOptions, each func(*Event) e
 	return errors.Join(err, s.want(place, EventOptions{Kinds: []Kind{KindLost}}))
 }
 
+// readEvents tells what comes from one flush to the next in the order of its time: each
+// processor has a buffer of its own.
 func readEvents(in *perf.Reader, flushed chan<- struct{}, each func(*Event) error) error {
 	var record perf.Record
-	var e Event
+	var batch []Event
+	tell := func() error {
+		slices.SortStableFunc(batch, func(a, b Event) int { return cmp.Compare(a.Time, b.Time) })
+		for i := range batch {
+			if err := each(&batch[i]); err != nil {
+				return err
+			}
+		}
+		batch = batch[:0]
+		return nil
+	}
 	for {
 		err := in.ReadInto(&record)
 		switch {
 		case errors.Is(err, os.ErrClosed):
-			return nil
+			return tell()
 		case errors.Is(err, perf.ErrFlushed):
+			if err := tell(); err != nil {
+				return err
+			}
 			flushed <- struct{}{}
-			continue
 		case err != nil:
 			return fmt.Errorf("listen to the sensor: %w", err)
 		case record.LostSamples > 0:
-			e = Event{Kind: KindLost, Lost: record.LostSamples}
+			batch = append(batch, Event{Kind: KindLost, Lost: record.LostSamples})
 		default:
+			var e Event
 			if err := decodeEvent(record.RawSample, &e); err != nil {
 				return fmt.Errorf("listen to the sensor: %w", err)
 			}
-		}
-		if err := each(&e); err != nil {
-			return err
+			batch = append(batch, e)
 		}
 	}
 }
