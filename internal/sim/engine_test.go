@@ -32,7 +32,7 @@ func plays(t *testing.T, s *scenario.Story) *scenario.Result {
 }
 
 func TestEngine(t *testing.T) {
-	enginetest.Run(t, func(t *testing.T, s *scenario.Story) *scenario.Result { return plays(t, s) })
+	enginetest.Run(t, plays)
 }
 
 // The FIN overtakes the data, and waits for it: until SACK has it sent again.
