@@ -116,7 +116,7 @@ func keepAliveEnds(t *testing.T, client *exec.Cmd) {
 	view := viewOf(t, "")
 	within(t, 30*time.Second, "the peer's end to be over", func() bool { return !view.listed(at, from) })
 	prev, cur := twoLooks(t)
-	plan := planOf(prev, cur, from, remedy.Options{
+	plan := planOf(prev, cur, tcp.Flow{Local: from, Remote: at}, remedy.Options{
 		Degree: remedy.KeepAlive, Probes: remedy.Probes{Idle: remedy.Seconds(time.Second), Interval: remedy.Seconds(time.Second), Count: 3},
 	})
 	if plan.Acts() != 1 {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/closewait/closewait/internal/privilege"
 	"github.com/closewait/closewait/internal/remedy"
 	"github.com/closewait/closewait/internal/testbed"
+	"github.com/closewait/closewait/tcp"
 )
 
 // A namespace that nothing keeps but a socket is reached through the socket.
@@ -26,10 +26,11 @@ func TestFixReachesANamespaceThatOnlyASocketKeeps(t *testing.T) {
 	must(t, unix.Shutdown(fds[1], unix.SHUT_WR))
 	must(t, wait(t.Context(), 1200*time.Millisecond))
 	prev, cur := twoLooks(t)
-	name, err := unix.Getsockname(fds[0])
+	ours, err := unix.Getsockname(fds[0])
 	must(t, err)
-	from := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(name.(*unix.SockaddrInet4).Port))
-	plan := planOf(prev, cur, from, remedy.Options{Degree: remedy.Destroy})
+	theirs, err := unix.Getpeername(fds[0])
+	must(t, err)
+	plan := planOf(prev, cur, tcp.Flow{Local: testbed.AddrPort(ours), Remote: testbed.AddrPort(theirs)}, remedy.Options{Degree: remedy.Destroy})
 	if plan.Acts() != 1 {
 		t.Fatalf("%d acts are planned: %s", plan.Acts(), whys(plan))
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -95,13 +94,14 @@ func planFor(prev, cur *observe.Snapshot, p *misbehave.Program, o remedy.Options
 	return plan
 }
 
-// planOf plans for the connection from one local address alone.
-func planOf(prev, cur *observe.Snapshot, local netip.AddrPort, o remedy.Options) *remedy.Plan {
-	r := diagnose.Diagnose(prev, cur, diagnose.Options{Grace: fixGrace, Sockets: true, Filter: diagnose.Filter{Ports: []uint16{local.Port()}}})
+// planOf plans for one end of one connection alone. Other namespaces have the same
+// addresses and ports, but hardly the same two ports.
+func planOf(prev, cur *observe.Snapshot, end tcp.Flow, o remedy.Options) *remedy.Plan {
+	r := diagnose.Diagnose(prev, cur, diagnose.Options{Grace: fixGrace, Sockets: true, Filter: diagnose.Filter{Ports: []uint16{end.Local.Port()}}})
 	plan := remedy.Make(prev, cur, r, o)
 	for i := range plan.Parts {
 		plan.Parts[i].Acts = slices.DeleteFunc(plan.Parts[i].Acts, func(a remedy.Act) bool {
-			return a.Socket != nil && (tcp.Flow{Local: a.Socket.Local, Remote: a.Socket.Remote}).Unmapped().Local != local
+			return a.Socket != nil && (tcp.Flow{Local: a.Socket.Local, Remote: a.Socket.Remote}).Unmapped() != end
 		})
 	}
 	return plan
