@@ -87,7 +87,7 @@ func aged(s observe.Socket, by time.Duration) observe.Socket {
 
 // evidence says how the connections of a finding came to count.
 func (l *ledger) evidence(f *diagnose.Finding) []diagnose.Evidence {
-	var stuck, died, both int
+	var stuck, died, both, diedLikely, bothLikely int
 	least, most := time.Duration(1<<62), time.Duration(0)
 	for i := range f.Sockets {
 		a := l.byKey[f.Sockets[i].Key]
@@ -97,10 +97,12 @@ func (l *ledger) evidence(f *diagnose.Finding) []diagnose.Evidence {
 		switch {
 		case a.stuck && a.died:
 			both++
+			bothLikely += inferred(a)
 		case a.stuck:
 			stuck++
 		default:
 			died++
+			diedLikely += inferred(a)
 			least, most = min(least, a.halfClosed), max(most, a.halfClosed)
 		}
 	}
@@ -110,10 +112,18 @@ func (l *ledger) evidence(f *diagnose.Finding) []diagnose.Evidence {
 			out = append(out, diagnose.Evidence{Source: fromRun, Fact: fmt.Sprintf("%d of %d ", n, f.Count) + fmt.Sprintf(format, args...)})
 		}
 	}
-	add(died, "ended only because the process did, half-closed for %s or more by then", between(least, most))
-	add(both, "were unused for longer than %v, and ended only because the process did", l.grace)
+	add(died, "ended only because the process did, half-closed for %s or more by then%s", between(least, most), sure(died, diedLikely))
+	add(both, "were unused for longer than %v, and ended only because the process did%s", l.grace, sure(both, bothLikely))
 	add(stuck, "were unused for longer than %v", l.grace)
 	return out
+}
+
+// inferred is 1 of a connection that nobody saw end.
+func inferred(a *account) int {
+	if a.exact {
+		return 0
+	}
+	return 1
 }
 
 func between(least, most time.Duration) string {

@@ -89,7 +89,7 @@ func (o *Outcome) verdict() string {
 		why = append(why, fmt.Sprintf("%d unused for longer than %v", o.Stuck, o.Grace))
 	}
 	if o.Died > 0 {
-		why = append(why, fmt.Sprintf("%d ended only by the exit of their process%s", o.Died, o.sure()))
+		why = append(why, fmt.Sprintf("%d ended only by the exit of their process%s", o.Died, sure(o.Died, o.Inferred)))
 	}
 	text := fmt.Sprintf("%s half-closed: %s", connectionsWere(n), strings.Join(why, ", "))
 	switch {
@@ -100,15 +100,15 @@ func (o *Outcome) verdict() string {
 	}
 }
 
-// sure says what the count of the dead rests on.
-func (o *Outcome) sure() string {
-	switch o.Inferred {
+// sure says what a count of the dead rests on.
+func sure(died, inferred int) string {
+	switch inferred {
 	case 0:
 		return " (seen)"
-	case o.Died:
+	case died:
 		return " (likely: they were there at the last look before)"
 	}
-	return fmt.Sprintf(" (%d of them likely: they were there at the last look before)", o.Inferred)
+	return fmt.Sprintf(" (%d of them likely: they were there at the last look before)", inferred)
 }
 
 func connectionsWere(n int) string {
