@@ -81,9 +81,10 @@ func (s *sensorCommand) status(ctx context.Context) error {
 	}
 	defer x.Close()
 	var costs []sensor.ProgramCost
+	var over time.Duration
 	if s.measure.value > 0 {
 		done := s.err.progress(patience, fmt.Sprintf("measuring for %v what it costs… (Ctrl-C: stop)", s.measure.value))
-		costs, err = x.Cost(ctx, s.measure.value)
+		costs, over, err = x.Cost(ctx, s.measure.value)
 		done()
 		if err != nil {
 			fmt.Fprintf(s.err.w, "closewait: what it costs is not shown: %v\n", err)
@@ -93,7 +94,7 @@ func (s *sensorCommand) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := reportOf(&st, costs, s.measure.value)
+	r := reportOf(&st, costs, over)
 	if s.json {
 		return report.JSONValue(s.out.w, r)
 	}
@@ -162,7 +163,7 @@ func sensorText(r *sensorReport, now time.Time) string {
 	if len(r.Cost) == 0 {
 		return b.String()
 	}
-	fmt.Fprintf(&b, "\ncost, measured over %s:\n", brief(time.Duration(r.OverS*float64(time.Second))))
+	fmt.Fprintf(&b, "\ncost, measured over %s:\n", brief(rounded(r.OverS)))
 	total := 0.0
 	for _, c := range r.Cost {
 		fmt.Fprintf(&b, "  %-26s %9d runs %8.0f ns each\n", c.Name, c.Runs, c.NS)
@@ -170,4 +171,13 @@ func sensorText(r *sensorReport, now time.Time) string {
 	}
 	fmt.Fprintf(&b, "  in all %.3f %% of one processor\n", 100*total/r.OverS)
 	return b.String()
+}
+
+// rounded is a number of seconds as exact as a reader wants it.
+func rounded(seconds float64) time.Duration {
+	d := time.Duration(seconds * float64(time.Second))
+	if d < time.Second {
+		return d.Round(time.Millisecond)
+	}
+	return d.Round(100 * time.Millisecond)
 }

@@ -316,10 +316,11 @@ func TestCostIsMeasured(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	var costs []ProgramCost
+	var over time.Duration
 	ended := make(chan error, 1)
 	go func() {
 		var err error
-		costs, err = s.Cost(ctx, time.Hour)
+		costs, over, err = s.Cost(ctx, time.Hour)
 		ended <- err
 	}()
 	// The programs count only while they are measured.
@@ -335,6 +336,9 @@ func TestCostIsMeasured(t *testing.T) {
 	must(t, <-ended)
 	if c := costs[0]; c.Name != traceProgSetState || c.Runs == 0 || c.Time <= 0 {
 		t.Errorf("%+v", costs)
+	}
+	if over <= 0 || over > 2*time.Minute {
+		t.Errorf("measured over %v: it was stopped after a minute at most", over)
 	}
 }
 

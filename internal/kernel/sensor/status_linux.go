@@ -121,19 +121,20 @@ func (s *Sensor) costs(skipped map[string]uint64) ([]ProgramCost, error) {
 }
 
 // Cost has the kernel measure for a while, or until ctx ends, what each program
-// costs. It needs CAP_SYS_ADMIN, and slows every BPF program of the host down by
-// some 20 ns a run meanwhile.
-func (s *Sensor) Cost(ctx context.Context, during time.Duration) ([]ProgramCost, error) {
+// costs, and says for how long it did. It needs CAP_SYS_ADMIN, and slows every BPF
+// program of the host down by some 20 ns a run meanwhile.
+func (s *Sensor) Cost(ctx context.Context, during time.Duration) ([]ProgramCost, time.Duration, error) {
 	measuring, err := ebpf.EnableStats(uint32(bpfStatsRunTime))
 	if err != nil {
-		return nil, fmt.Errorf("have the kernel measure BPF programs (needs CAP_SYS_ADMIN): %w", err)
+		return nil, 0, fmt.Errorf("have the kernel measure BPF programs (needs CAP_SYS_ADMIN): %w", err)
 	}
 	defer measuring.Close()
 	skipped := map[string]uint64{}
 	before, err := s.costs(skipped)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
+	begun := time.Now()
 	timer := time.NewTimer(during)
 	defer timer.Stop()
 	select {
@@ -142,13 +143,13 @@ func (s *Sensor) Cost(ctx context.Context, during time.Duration) ([]ProgramCost,
 	}
 	after, err := s.costs(skipped)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for i := range after {
 		after[i].Runs -= before[i].Runs
 		after[i].Time -= before[i].Time
 	}
-	return after, nil
+	return after, time.Since(begun), nil
 }
 
 // bpfStatsRunTime is BPF_STATS_RUN_TIME of include/uapi/linux/bpf.h.
