@@ -24,7 +24,7 @@ func TestTheDocumentNamesEverything(t *testing.T) {
 			t.Errorf("the field %s is not described", name)
 		}
 	}
-	for _, kind := range []Kind{Began, FINReceived, FINSent, ZeroRead, Stuck, Ended, Masked, Released, Dropped} {
+	for _, kind := range []Kind{Began, FINReceived, FINSent, ZeroRead, Stuck, Ended, Masked, Released, Dropped, SensorStopped} {
 		if !strings.Contains(doc, "\n- `"+string(kind)+"`: ") {
 			t.Errorf("the event %s is not described", kind)
 		}
