@@ -1,6 +1,7 @@
 package act
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,14 +12,13 @@ import (
 
 	"github.com/closewait/closewait/internal/kernel/netns"
 	"github.com/closewait/closewait/internal/kernel/sockdiag"
-	"github.com/closewait/closewait/tcp"
 )
 
 // abort ends the socket by a BPF iterator, where the kernel has no SOCK_DESTROY.
 // The cookie and the state are compared under the socket's lock, and the socket is
 // ended under the same: here nothing lies between the check and the act. It
 // walks through the namespace's whole table, which takes milliseconds.
-func (n *Namespace) abort(t *Target) error {
+func (n *Namespace) abort(ctx context.Context, t *Target) error {
 	spec, err := loadAbort()
 	if err != nil {
 		return err
@@ -26,7 +26,7 @@ func (n *Namespace) abort(t *Target) error {
 	states := uint32(0)
 	for _, s := range mayDestroy {
 		if s == t.State {
-			states |= 1 << kernelState[s]
+			states |= 1 << s // they are numbered as Linux numbers them
 		}
 	}
 	if err := errors.Join(spec.Variables[abortVarWanted].Set(t.Cookie), spec.Variables[abortVarStates].Set(states)); err != nil {
@@ -55,7 +55,11 @@ func (n *Namespace) abort(t *Target) error {
 	case errno == unix.ENOENT:
 		return sockdiag.ErrNotFound
 	case errno == unix.EBUSY:
-		return &StateError{Seen: t.State, Now: t.State}
+		_, now, err := n.find(ctx, t)
+		if err != nil {
+			return err
+		}
+		return &StateError{Seen: t.State, Now: now.State}
 	default:
 		return errno
 	}
@@ -71,9 +75,6 @@ func drain(it *link.Iter) error {
 	_, err = io.Copy(io.Discard, in)
 	return err
 }
-
-// kernelState numbers the states as include/net/tcp_states.h does.
-var kernelState = map[tcp.State]uint32{tcp.FinWait1: 4, tcp.FinWait2: 5, tcp.CloseWait: 8, tcp.LastAck: 9, tcp.Closing: 11}
 
 // noAbort says why the other way is none here either.
 func noAbort(err error) error {

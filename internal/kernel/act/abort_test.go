@@ -55,19 +55,21 @@ func TestAbortChecksUnderTheLock(t *testing.T) {
 		wrong := x
 		wrong.State = tcp.FinWait2
 		var other *StateError
-		if err := n.abort(&wrong); errors.Is(err, errors.ErrUnsupported) {
+		if err := n.abort(t.Context(), &wrong); errors.Is(err, errors.ErrUnsupported) {
 			privilege.Unsupported(t, "ending a socket by a BPF iterator", err)
 		} else if !errors.As(err, &other) {
 			t.Errorf("in another state: %v", err)
+		} else if other.Seen != tcp.FinWait2 || other.Now != tcp.CloseWait {
+			t.Errorf("in another state: %v", other)
 		}
 		open := x
 		open.State = tcp.Established // never one that may be ended
-		if err := n.abort(&open); !errors.As(err, &other) {
+		if err := n.abort(t.Context(), &open); !errors.As(err, &other) {
 			t.Errorf("asked for an ESTABLISHED one: %v", err)
 		}
 		nobody := x
 		nobody.Cookie = 1<<63 + 5
-		if err := n.abort(&nobody); !errors.Is(err, sockdiag.ErrNotFound) {
+		if err := n.abort(t.Context(), &nobody); !errors.Is(err, sockdiag.ErrNotFound) {
 			t.Errorf("a cookie of nobody: %v", err)
 		}
 		if state(t, ours) != tcp.CloseWait {

@@ -67,7 +67,7 @@ func (n *Namespace) Destroy(ctx context.Context, t Target) (before, after Sight,
 	}
 	if err == nil {
 		if err = n.destroy(ctx, id); errors.Is(err, errors.ErrUnsupported) {
-			err = n.abort(&t)
+			err = n.abort(ctx, &t)
 		}
 	}
 	if err == nil {
