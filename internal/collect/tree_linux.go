@@ -78,25 +78,6 @@ func (t *Tree) Alive(pid int, startTicks uint64) bool {
 	return err == nil && !kin.Ended && kin.StartTicks == startTicks && !t.fs.Exiting(pid)
 }
 
-// mostForebears bounds how far up Has looks.
-const mostForebears = 64
-
-// Has reports whether a process is in the tree at this moment, also one that waits
-// to be reaped. It may be called beside a Look.
-func (t *Tree) Has(pid int) bool {
-	for range mostForebears {
-		kin, err := t.fs.Kin(pid)
-		if err != nil || kin.PPID <= 0 {
-			return false
-		}
-		if kin.PPID == t.root {
-			return true
-		}
-		pid = kin.PPID
-	}
-	return false
-}
-
 // Look reads the tree's sockets once.
 func (t *Tree) Look(ctx context.Context) (*observe.Snapshot, error) {
 	begun := time.Now()

@@ -28,14 +28,14 @@ const (
 	NotReached Outcome = "not-reached"
 )
 
-// Descriptor is what the application did with its descriptor.
+// Descriptor is what the application did with its descriptor; empty where that is not
+// known.
 type Descriptor string
 
 // What can be known of it.
 const (
 	Held     Descriptor = "held"
 	Released Descriptor = "closed"
-	NotKnown Descriptor = ""
 )
 
 // Result is what came of one act.

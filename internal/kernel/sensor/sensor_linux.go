@@ -7,7 +7,6 @@ import (
 	"os"
 	"sync"
 
-	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,10 +39,6 @@ func (s *Sensor) Close() error { return errors.Join(s.set.close(), s.held.close(
 
 // Pinned reports whether it goes on after Close.
 func (s *Sensor) Pinned() bool { return s.dir != "" }
-
-// Histories is the map that programs which include bpf/history.h read. It is the
-// Sensor's, and gone after Close.
-func (s *Sensor) Histories() *ebpf.Map { return s.set.maps[traceMapHistories] }
 
 // History calls each for every connection that the sensor knows, in all network
 // namespaces, with a descriptor or without; in no order. The record is only valid

@@ -28,12 +28,6 @@ type Tally struct {
 	LostEvents [Places]uint64
 }
 
-// Lost is all that the sensor could not keep, events that a reader was told of
-// left out.
-func (t *Tally) Lost() uint64 {
-	return t.LostHistories + t.LostUnwinds + t.LostStacks + t.LostNested
-}
-
 // Evicted is how many stacks had to make room for others, at least.
 func (t *Tally) Evicted() uint64 {
 	if t.Stacks <= mostStacks {

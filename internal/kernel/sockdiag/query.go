@@ -51,9 +51,6 @@ func States(states ...tcp.State) StateSet {
 	return set
 }
 
-// Has reports whether s is in the set.
-func (set StateSet) Has(s tcp.State) bool { return set>>s&1 != 0 }
-
 const (
 	typeCompat   = 18 // TCPDIAG_GETSOCK
 	typeByFamily = 20 // SOCK_DIAG_BY_FAMILY
