@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/closewait/closewait/internal/misbehave"
 	"github.com/closewait/closewait/internal/remedy"
@@ -107,6 +110,35 @@ func TestFixThatCantBeRecordedIsNotDone(t *testing.T) {
 	}
 	if _, err := os.Stat(missing); !os.IsNotExist(err) {
 		t.Errorf("a folder that nobody asked for is there: %v", err)
+	}
+}
+
+// A log that breaks ends the run, and is no pipe whose reader has seen enough.
+func TestFixStopsWhereItsLogBreaks(t *testing.T) {
+	t.Parallel()
+	p := start(t, misbehave.Spec{Kind: misbehave.EOFUnread, Count: 3})
+	aged(t)
+	log := filepath.Join(t.TempDir(), "pipe")
+	must(t, unix.Mkfifo(log, 0o600))
+	cmd := command(t, fixFlags(p, "--apply", "--degree", "shutdown", "--max-rate", "2/s", "--audit", log)...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	must(t, cmd.Start())
+	reader, err := os.Open(log) // waits for the writer
+	must(t, err)
+	_, err = bufio.NewReader(reader).ReadString('\n')
+	must(t, errors.Join(err, reader.Close()))
+	if got := status(t, cmd.Wait()); got != exitFailed || !strings.Contains(stderr.String(), "could not be recorded") {
+		t.Errorf("status %d, want %d; stderr %q", got, exitFailed, stderr.String())
+	}
+	view, left := viewOf(t, ""), 0
+	for _, c := range p.Culprits() {
+		if _, listed := view.row(&c); listed {
+			left++
+		}
+	}
+	if left == 0 {
+		t.Error("all was done, and not recorded")
 	}
 }
 

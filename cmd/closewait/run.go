@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
@@ -82,8 +83,7 @@ func (e *env) exit(err error) int {
 		return exitOK
 	case errors.Is(err, errStuck), errors.Is(err, errUnexpected):
 		return exitStuck
-	case errors.Is(err, syscall.EPIPE):
-		// The reader of our output has seen enough (closewait | head).
+	case e.enough(err):
 		return exitOK
 	case isChosen:
 		if chosen.text != "" {
@@ -102,6 +102,14 @@ func (e *env) exit(err error) int {
 	}
 	e.complain(err.Error())
 	return exitFailed
+}
+
+// enough: the reader of our output has seen enough (closewait | head). Of another pipe
+// that breaks, an audit log's or a report's, this is not true.
+func (e *env) enough(err error) bool {
+	out, ok := e.out.w.(*os.File)
+	failed, named := errors.AsType[*fs.PathError](err)
+	return ok && named && failed.Path == out.Name() && errors.Is(failed, syscall.EPIPE)
 }
 
 func (e *env) complain(text string) { fmt.Fprintf(e.err.w, "closewait: %s\n", text) }
