@@ -125,7 +125,24 @@ func TestADeadDescriptorIsNamed(t *testing.T) {
 		far.Close()
 		await(t, near.LocalAddr(), tcp.Closed)
 	})
-	says(t, failed, "dead (CLOSED, the descriptor remains)", "a RST ended it")
+	says(t, failed, "dead (CLOSED, the descriptor remains)", "the connection has ended, most often by a RST")
+}
+
+// Both sides have finished: nothing but the descriptor is left, and there was no RST.
+func TestADescriptorAfterAnOrderlyEndIsNotCalledReset(t *testing.T) {
+	failed := checked(t, short, func(*recorder) {
+		near, far := pair(t)
+		if err := near.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		await(t, far.LocalAddr(), tcp.CloseWait)
+		far.Close()
+		await(t, near.LocalAddr(), tcp.Closed)
+	})
+	says(t, failed, "dead (CLOSED, the descriptor remains)")
+	if strings.Contains(failed, "a RST ended it") {
+		t.Errorf("nobody sent one: %s", failed)
+	}
 }
 
 func TestAnEndShutForWritingIsNamed(t *testing.T) {

@@ -1,7 +1,7 @@
 // Package closewaittest fails a Go test that leaves half-closed TCP sockets
 // behind in its own process: connections whose peer has closed and that nobody
 // closed here (CLOSE_WAIT), those closed in one direction only, and dead ones, which
-// a RST has ended and whose descriptor remains.
+// have ended, most often by a RST, and whose descriptor remains.
 //
 //	func TestClient(t *testing.T) {
 //		closewaittest.Check(t)

@@ -93,7 +93,7 @@ func (s *Socket) age() string {
 func (s *Socket) advice() string {
 	switch {
 	case s.dead:
-		return "a RST ended it and nobody closed it: close it when a read or write fails"
+		return "the connection has ended, most often by a RST, and nobody closed it: close it when a read or write fails or a read returns io.EOF"
 	case s.State == tcp.CloseWait && s.RecvQ > 1:
 		return fmt.Sprintf("the peer has closed, %d bytes are unread: read to the end and close (net/http: Response.Body.Close)", s.RecvQ-1)
 	case s.State == tcp.CloseWait && s.RecvQ == 1:
