@@ -61,6 +61,10 @@ func (x *Sensing) Recall(snap *observe.Snapshot) error {
 // recall adds histories to the half-closed and dead ones of the sockets that find
 // returns.
 func (x *Sensing) recall(find func(cookie uint64) *observe.Socket) error {
+	x.mu.Lock()
+	clear(x.left)
+	x.spent = 0
+	x.mu.Unlock()
 	return x.sensor.History(func(r *sensor.Record) error {
 		s := find(r.Cookie)
 		if s == nil || s.NetNS != uint64(r.NetNS) || s.MPTCP {
@@ -90,8 +94,9 @@ func (x *Sensing) losses() (lost []string) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.left > 0 {
-		lost = append(lost, fmt.Sprintf("of the code that opened and read these connections %d places were named, %d were not", mostKept, x.left))
+	if n := len(x.left); n > 0 {
+		lost = append(lost, fmt.Sprintf(
+			"of the code that opened and read these connections %d places were named, %d were not: they were too many, or took too long", len(x.kept), n))
 	}
 	return lost
 }
@@ -130,10 +135,12 @@ func (x *Sensing) stack(id uint32) int {
 	if n, ok := x.known[id]; ok {
 		return n
 	}
-	if len(x.kept) >= mostKept {
-		x.left++
+	if len(x.kept) >= mostKept || x.spent >= mostNaming {
+		x.left[id] = true
 		return 0
 	}
+	begun := time.Now()
+	defer func() { x.spent += time.Since(begun) }()
 	x.known[id] = 0
 	raw, err := x.sensor.Stack(id)
 	if err != nil {

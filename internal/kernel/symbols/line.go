@@ -27,8 +27,8 @@ var dwarfSections = [...]struct {
 // Bounds on the search: of a hostile file each unit may refer to all ranges.
 const (
 	maxUnits = 1 << 16
-	maxRows  = 1 << 20 // of the line table of one unit
-	patience = time.Second
+	maxRows  = 1 << 20     // of the line table of one unit
+	patience = time.Second // with one file
 )
 
 // positions finds file and line of addresses, by DWARF.

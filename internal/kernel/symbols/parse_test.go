@@ -3,10 +3,12 @@ package symbols
 import (
 	"bytes"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // tables is a file that has only a symbol table and one section of code.
@@ -271,5 +273,36 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 	if c.size != 0 {
 		t.Errorf("%d bytes of nothing", c.size)
+	}
+}
+
+// endless repeats a line.
+type endless struct {
+	line string
+	at   int
+}
+
+func (e *endless) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		c := copy(p[n:], e.line[e.at:])
+		n, e.at = n+c, (e.at+c)%len(e.line)
+	}
+	return n, nil
+}
+
+// A map in which every line covers every address of a stack took 10 s, and a stranger
+// may have as many stacks as he likes.
+func TestAPerfMapIsNotReadForLong(t *testing.T) {
+	var addrs []uint64
+	for i := range uint64(maxAddrs) {
+		addrs = append(addrs, 0x7f0000000000+64*i)
+	}
+	begun := time.Now()
+	found, err := parsePerfMap(&endless{line: "0 ffffffffffffffff everything\n"}, addrs)
+	if took := time.Since(begun); took > 4*patience {
+		t.Errorf("it took %v", took)
+	}
+	if !errors.Is(err, errSlow) || found[addrs[0]].name != "everything" {
+		t.Errorf("found %d functions, %v", len(found), err)
 	}
 }

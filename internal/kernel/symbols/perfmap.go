@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // jitted is the function that a perf map gives for an address.
@@ -17,11 +18,15 @@ type jitted struct {
 	offset uint64 // of the address, from start
 }
 
-// Bounds on a perf map. One of a large Java server has some 10 MB.
+// Bounds on a perf map. One of a large Java server has some 10 MB, and takes 60 ms. Of a
+// hostile one each line may cover every address.
 const (
 	maxPerfMap     = 256 << 20
 	maxPerfMapLine = 4 << 10
+	linesTogether  = 256 // between two looks at the clock
 )
+
+var errSlow = errors.New("it takes too long to read")
 
 // parsePerfMap finds the functions of the addresses, in one pass and without
 // keeping the map. Its lines are START SIZE NAME, in hexadecimal (the kernel's
@@ -32,7 +37,11 @@ func parsePerfMap(in io.Reader, addrs []uint64) (map[uint64]jitted, error) {
 	sorted := slices.Compact(slices.Sorted(slices.Values(addrs)))
 	found := map[uint64]jitted{}
 	lines := bufio.NewReaderSize(io.LimitReader(in, maxPerfMap), maxPerfMapLine)
-	for {
+	until := time.Now().Add(patience)
+	for n := 1; ; n++ {
+		if n%linesTogether == 0 && time.Now().After(until) {
+			return found, errSlow
+		}
 		line, err := lines.ReadSlice('\n')
 		if errors.Is(err, bufio.ErrBufferFull) {
 			line = bytes.Clone(line)
