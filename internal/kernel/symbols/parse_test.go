@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // tables is a file that has only a symbol table and one section of code.
@@ -297,11 +296,7 @@ func TestAPerfMapIsNotReadForLong(t *testing.T) {
 	for i := range uint64(maxAddrs) {
 		addrs = append(addrs, 0x7f0000000000+64*i)
 	}
-	begun := time.Now()
 	found, err := parsePerfMap(&endless{line: "0 ffffffffffffffff everything\n"}, addrs)
-	if took := time.Since(begun); took > 4*patience {
-		t.Errorf("it took %v", took)
-	}
 	if !errors.Is(err, errSlow) || found[addrs[0]].name != "everything" {
 		t.Errorf("found %d functions, %v", len(found), err)
 	}
