@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/closewait/closewait/internal/diagnose"
+	"github.com/closewait/closewait/internal/report"
 )
 
 // field is one JSON field of a report type.
@@ -139,6 +140,20 @@ func TestJSONValuesAreDocumented(t *testing.T) {
 		for _, v := range values {
 			if !strings.Contains(parts[typ], "`"+v+"`") {
 				t.Errorf("json.md, %s: the value `%s` is missing", typ, v)
+			}
+		}
+	}
+}
+
+// The tables of claims, of the model and of the lab, are described in model.md.
+func TestEveryFieldOfTheClaimsIsDocumented(t *testing.T) {
+	types := map[string][]field{}
+	walk(reflect.TypeFor[report.Claims](), types)
+	_, doc, _ := strings.Cut(read(t, "model.md"), "| `schema` | `"+report.ClaimsSchema+"`")
+	for typ, fields := range types {
+		for _, f := range fields {
+			if f.name != "schema" && !strings.Contains(doc, "`"+f.name+"`") {
+				t.Errorf("model.md: %s of %s is missing", f.name, typ)
 			}
 		}
 	}

@@ -96,7 +96,7 @@ could not look, or not record what it did; 130 when interrupted.`,
 
 // fixNames are the flags that say what to do, for the audit log.
 func fixNames() []string {
-	return []string{"all", "degree", "older-than", "limit", "max-rate", "force", "grace", "keep-idle", "keep-interval", "keep-count", "open-files"}
+	return []string{"all", "degree", "older-than", "limit", "max-rate", "force", "grace", "interval", "keep-idle", "keep-interval", "keep-count", "open-files"}
 }
 
 func (f *fix) bind(cmd *cobra.Command) {
