@@ -1,14 +1,11 @@
 package collect
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/closewait/closewait/internal/kernel/sensor"
-	"github.com/closewait/closewait/internal/kernel/symbols"
 	"github.com/closewait/closewait/internal/observe"
 	"github.com/closewait/closewait/tcp"
 )
@@ -63,6 +60,7 @@ func (x *Sensing) Recall(snap *observe.Snapshot) error {
 func (x *Sensing) recall(find func(cookie uint64) *observe.Socket) error {
 	x.mu.Lock()
 	clear(x.left)
+	clear(x.listed)
 	x.spent = 0
 	x.mu.Unlock()
 	return x.sensor.History(func(r *sensor.Record) error {
@@ -115,72 +113,4 @@ var endWord = map[sensor.End]observe.End{
 	sensor.EndKeepAlive: observe.EndKeepalive, sensor.EndRetransmitted: observe.EndRetransmitted,
 	sensor.EndDestroyed: observe.EndDestroyed, sensor.EndListener: observe.EndListener,
 	sensor.EndPeer: observe.EndPeer, sensor.EndOther: observe.EndOther,
-}
-
-// numberOf is the number of a stack that is named already, else 0.
-func (x *Sensing) numberOf(id uint32) int {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.known[id]
-}
-
-// stack names a stack, once, and returns its number; 0 where it is not kept any
-// more, or its process has gone.
-func (x *Sensing) stack(id uint32) int {
-	if id == 0 {
-		return 0
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if n, ok := x.known[id]; ok {
-		return n
-	}
-	if len(x.kept) >= mostKept || x.spent >= mostNaming {
-		x.left[id] = true
-		return 0
-	}
-	begun := time.Now()
-	defer func() { x.spent += time.Since(begun) }()
-	x.known[id] = 0
-	raw, err := x.sensor.Stack(id)
-	if err != nil {
-		return 0
-	}
-	frames, err := x.names.Stack(asked(raw))
-	if err != nil || len(frames) == 0 {
-		return 0
-	}
-	x.kept = append(x.kept, observe.Stack{PID: raw.PID, Frames: named(frames)})
-	x.known[id] = len(x.kept)
-	return len(x.kept)
-}
-
-// asked is a stack as package symbols wants it; both count a process's start in
-// the ticks of /proc.
-func asked(s *sensor.Stack) symbols.Stack {
-	const tick = 10 * time.Millisecond
-	return symbols.Stack{
-		PID: int(s.PID), Started: uint64(s.Started / tick), Addrs: s.Frames, Hidden: s.Hidden, Creators: s.Creators,
-	}
-}
-
-// createdBy is the note of a frame that is not on the stack: its go statement began
-// the goroutine, where the stack ends.
-const createdBy = "the goroutine was created by it"
-
-func named(frames []symbols.Frame) []observe.Frame {
-	out := make([]observe.Frame, len(frames))
-	code := symbols.Code(frames)
-	for i, f := range frames {
-		out[i] = observe.Frame{Function: f.Function, File: f.File, Line: f.Line, Module: f.Module, Offset: f.Offset, Note: f.Note}
-		if f.Role == symbols.Creator && f.Note == "" {
-			out[i].Note = createdBy
-		}
-		for _, c := range code {
-			if c.Addr == f.Addr && c.Function == f.Function && c.Inlined == f.Inlined {
-				out[i].Tells, out[i].Note = true, cmp.Or(c.Note, out[i].Note)
-			}
-		}
-	}
-	return out
 }

@@ -31,21 +31,18 @@ type Sensing struct {
 	mu    sync.Mutex
 	names *symbols.Resolver
 	// known are the stacks named so far, by the sensor's ids: their numbers in kept,
-	// from 1 on; 0: nameless. Numbers stay the same from look to look.
-	known map[uint32]int
-	kept  []observe.Stack
+	// from 1 on; 0: nameless. Numbers stay the same from look to look. places are the
+	// numbers by what the stack shows: the same code in many processes is kept once.
+	known   map[uint32]int
+	places  map[string]int
+	kept    []observe.Stack
+	unnamed map[uint32]*unnamed
+	listed  map[int]string // the perf map that a process has, asked once a look
 	// left are the stacks that were not named in this look, spent is what naming took
 	// in it.
 	left  map[uint32]bool
 	spent time.Duration
 }
-
-// mostKept bounds how many stacks are named, mostNaming for how long in a look: of an
-// honest program one takes some 0.3 ms, of files that are made to be slow a second.
-const (
-	mostKept   = 2048
-	mostNaming = 5 * time.Second
-)
 
 // OpenSensing takes the sensor that is pinned in Options.SensorDir, or else, also where
 // it has no place left for a listener, loads one that ends with Close, or with this
@@ -80,7 +77,8 @@ func sense(s *sensor.Sensor) (*Sensing, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	x := &Sensing{
-		sensor: s, boot: clock.Boot(), names: symbols.New(symbols.Options{}), known: map[uint32]int{}, left: map[uint32]bool{},
+		sensor: s, boot: clock.Boot(), names: symbols.New(symbols.Options{}), known: map[uint32]int{},
+		places: map[string]int{}, unnamed: map[uint32]*unnamed{}, listed: map[int]string{}, left: map[uint32]bool{},
 		asked: make(chan chan<- struct{}),
 		blind: slices.Contains(status.Missing, "sock_recv_length"),
 	}

@@ -59,7 +59,7 @@ type Sensor struct {
 
 // Stack is what a process was doing, innermost frame first.
 type Stack struct {
-	PID    int32   `json:"pid"`
+	PID    int32   `json:"pid"` // the first that was seen to
 	Frames []Frame `json:"frames"`
 }
 

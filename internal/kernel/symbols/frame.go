@@ -52,5 +52,5 @@ type Frame struct {
 // and may hold any character.
 const maxText = 1024
 
-// jitModule stands for memory of no file.
-const jitModule = "[jit]"
+// JIT is the module of memory of no file.
+const JIT = "[jit]"

@@ -164,10 +164,10 @@ func (l *look) place(known []Frame, addr uint64, m mapping, file *module) []Fram
 		case file.elf != nil, m.inode != 0 && f.Function == "", m.path == "[vsyscall]":
 			f.Module, f.Offset = clip(m.path, maxText), m.fileOffset(addr)
 		case f.Function == "":
-			f.Module, f.Offset = jitModule, addr-m.start
+			f.Module, f.Offset = JIT, addr-m.start
 			f.note(l.p.jit.wanting(l.p.exe, l.pid))
 		default:
-			f.Module = jitModule
+			f.Module = JIT
 		}
 	}
 	return frames

@@ -57,6 +57,18 @@ func (r *Resolver) Stack(s Stack) ([]Frame, error) {
 	return frames, nil
 }
 
+// PerfMap names the perf map of a living process and the state that it is in; "" if it
+// has none. When that has changed, Stack may know more.
+func (r *Resolver) PerfMap(pid int, started uint64) string {
+	p, err := openProcess(r.opts.Proc, pid, started)
+	if err != nil {
+		return ""
+	}
+	defer p.close()
+	p.jit = p.openJIT()
+	return p.jit.cache
+}
+
 // keep and kept are the cache's, shared by all goroutines.
 func (r *Resolver) keep(k key, frames []Frame) {
 	r.mu.Lock()

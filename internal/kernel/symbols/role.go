@@ -26,7 +26,7 @@ func (f *Frame) assign(exe string) {
 	switch {
 	case plumbingModule(base):
 		f.Role = Plumbing
-	case f.Module == jitModule:
+	case f.Module == JIT:
 		f.Role = f.compiledRole()
 	case f.Function == "":
 		f.Role = Unknown
