@@ -194,6 +194,10 @@ INLINE u32 keep(void *ctx, struct stack *s)
 	}
 	bpf_get_current_comm(s->comm, sizeof(s->comm));
 	if (i == 2 || bpf_map_update_elem(&stacks, &id, s, BPF_NOEXIST)) {
+		/* Another processor may just have kept this very stack: workers begin together. */
+		old = bpf_map_lookup_elem(&stacks, &id);
+		if (old && old->hash == s->hash)
+			return id;
 		COUNT(lost_stack);
 		return 0;
 	}
