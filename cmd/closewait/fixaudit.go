@@ -99,7 +99,26 @@ func openAuditFile(name string) (*os.File, error) {
 	if chosen && errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w: make its folder first (mkdir -p %s)", err, filepath.Dir(name))
 	}
+	if err == nil && torn(f) {
+		_, _ = f.WriteString("\n") // if it fails, so does the line that follows
+	}
 	return f, err
+}
+
+// torn reports whether a file's last line has no end: a disk was full, or a run killed.
+func torn(f *os.File) bool {
+	end, err := f.Stat()
+	if err != nil || !end.Mode().IsRegular() || end.Size() == 0 {
+		return false
+	}
+	in, err := os.Open(f.Name()) // f is for writing only
+	if err != nil {
+		return false
+	}
+	defer in.Close()
+	last := make([]byte, 1)
+	_, err = in.ReadAt(last, end.Size()-1)
+	return err == nil && last[0] != '\n'
 }
 
 // auditName is the default for this user: root's place, or below the home folder

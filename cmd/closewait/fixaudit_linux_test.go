@@ -164,3 +164,25 @@ func TestGuardThatCantBeRecordedDoesNotBegin(t *testing.T) {
 		t.Errorf("the log begins with %v", lines)
 	}
 }
+
+// A disk that was full, or a crash, left half a line behind: the next run's first line is
+// one of its own all the same.
+func TestTheAuditBeginsALineOfItsOwn(t *testing.T) {
+	t.Parallel()
+	const policy = "apply: true\nrules:\n  - match: {container: none-of-that-name}\n"
+	log := filepath.Join(t.TempDir(), "audit.jsonl")
+	for _, left := range []string{`{"schema":"closewait-au`, "{}\n", ""} {
+		must(t, os.WriteFile(log, []byte(left), 0o600))
+		closewaitIn(t, strings.NewReader(policy), "guard", "--policy", "-", "--rounds", "1", "--audit", log).want(t, exitOK)
+		got, err := os.ReadFile(log)
+		must(t, err)
+		want := strings.TrimSuffix(left, "\n")
+		if want != "" {
+			want += "\n"
+		}
+		rest, ok := strings.CutPrefix(string(got), want)
+		if !ok || !json.Valid([]byte(rest)) || strings.Count(rest, "\n") != 1 {
+			t.Errorf("after %q it is %q", left, got)
+		}
+	}
+}
