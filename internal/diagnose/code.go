@@ -1,6 +1,8 @@
 package diagnose
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/closewait/closewait/internal/observe"
@@ -24,12 +26,17 @@ func newStacks(s *observe.Sensor) stacks {
 }
 
 // signature names the place in the code and not the way to it: neither addresses,
-// which differ from process to process, nor lines of callers.
+// which differ from process to process, nor lines: two ways into one bug are one finding.
+// Of what has no name it is where in the file; compiled code is in none ([jit]).
 func signature(s *observe.Stack) string {
 	var b strings.Builder
 	for i := range s.Frames {
 		if f := &s.Frames[i]; f.Tells {
-			b.WriteString(f.Function + "\x00" + f.File + "\x00" + f.Module + "\x01")
+			b.WriteString(f.Function + "\x00" + f.File + "\x00" + f.Module)
+			if f.Function == "" && f.Module != "[jit]" {
+				b.WriteString("+" + strconv.FormatUint(f.Offset, 16))
+			}
+			b.WriteByte('\x01')
 		}
 	}
 	return b.String()
@@ -70,7 +77,7 @@ func (s stacks) signOf(number int) string {
 // codeOf is the stack that most members of a group have in common.
 func codeOf(v *view, g *group, which func(*observe.History) int) []observe.Frame {
 	counts := map[string]int{}
-	example := map[string]int{}
+	examples := map[string][]int{}
 	best := ""
 	for i := range g.members {
 		s, _ := g.at(v, i)
@@ -82,18 +89,56 @@ func codeOf(v *view, g *group, which func(*observe.History) int) []observe.Frame
 			continue
 		}
 		sign := v.stacks.signOf(number)
-		if counts[sign]++; counts[sign] == 1 {
-			example[sign] = number
+		counts[sign]++
+		if !slices.Contains(examples[sign], number) && len(examples[sign]) < mostExamples {
+			examples[sign] = append(examples[sign], number)
 		}
 		if counts[sign] > counts[best] {
 			best = sign
 		}
 	}
-	stack := v.stacks.of(example[best])
-	if stack == nil {
+	if len(examples[best]) == 0 {
 		return nil
 	}
-	return stack.Frames
+	return v.stacks.merged(examples[best])
+}
+
+// mostExamples bounds how many stacks of one place are held against each other.
+const mostExamples = 64
+
+// merged are the first's frames, of stacks of one place. What is told of them is told of
+// all: the lines where others were are in a note.
+func (s stacks) merged(numbers []int) []observe.Frame {
+	frames := slices.Clone(s.of(numbers[0]).Frames)
+	lines := make(map[int][]string) // by the place among the frames that tell
+	for _, n := range numbers {
+		i := 0
+		for _, f := range s.of(n).Frames {
+			if !f.Tells {
+				continue
+			}
+			if line := strconv.Itoa(f.Line); f.Line > 0 && !slices.Contains(lines[i], line) {
+				lines[i] = append(lines[i], line)
+			}
+			i++
+		}
+	}
+	i := 0
+	for j := range frames {
+		f := &frames[j]
+		if !f.Tells {
+			continue
+		}
+		if others := lines[i]; len(others) > 1 {
+			note := "also line " + strings.Join(others[1:min(len(others), 5)], ", ")
+			if len(others) > 5 {
+				note += " and others"
+			}
+			f.Note = strings.TrimPrefix(f.Note+"; "+note, "; ")
+		}
+		i++
+	}
+	return frames
 }
 
 // describeCode says which code the connections come from.

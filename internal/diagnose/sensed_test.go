@@ -134,6 +134,36 @@ func TestGroupsAreOfOnePlaceInTheCode(t *testing.T) {
 	}
 }
 
+// What is told of a finding is told of all its connections: of two lines in one function
+// both are, and two places in a stripped program are two. Where compiled code begins
+// differs from process to process and tells nothing.
+func TestWhatIsToldOfAPlaceIsTrueOfAll(t *testing.T) {
+	frame := func(f observe.Frame) observe.Frame { f.Tells = true; return f }
+	for _, r := range []struct {
+		name string
+		a, b observe.Frame
+		want int
+		note string
+	}{
+		{"the same line", observe.Frame{Function: "main", File: "a.c", Line: 12, Offset: 1}, observe.Frame{Function: "main", File: "a.c", Line: 12, Offset: 2}, 1, ""},
+		{"another line", observe.Frame{Function: "main", File: "a.c", Line: 12}, observe.Frame{Function: "main", File: "a.c", Line: 15}, 1, "also line 15"},
+		{"another place without names", observe.Frame{Module: "/bin/shop", Offset: 0x1204}, observe.Frame{Module: "/bin/shop", Offset: 0x1270}, 2, ""},
+		{"compiled code without names", observe.Frame{Module: "[jit]", Offset: 0x1204}, observe.Frame{Module: "[jit]", Offset: 0x1270}, 1, ""},
+	} {
+		w := newWorld().sensed("pool_get", "health_check")
+		w.Sensor.Stacks[0].Frames, w.Sensor.Stacks[1].Frames = []observe.Frame{frame(r.a)}, []observe.Frame{frame(r.b)}
+		w.addMany(2, recvQ(1), w.remembered(600, 0, 0, openedBy(1)))
+		w.addMany(2, recvQ(1), w.remembered(600, 0, 0, openedBy(2)))
+		found := w.report().Findings
+		if len(found) != r.want || found[0].OpenedBy[0].Note != r.note {
+			t.Errorf("%s: %d findings, want %d, of the first %+v", r.name, len(found), r.want, found[0].OpenedBy)
+		}
+		if w.Sensor.Stacks[0].Frames[0].Note != "" {
+			t.Error("the snapshot was changed")
+		}
+	}
+}
+
 // Connections older than the sensor are no group apart if there is one place only.
 func TestUnseenCodeJoinsTheOnlyPlace(t *testing.T) {
 	for places, want := range map[int]int{1: 1, 2: 3} {
