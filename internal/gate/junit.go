@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	"github.com/closewait/closewait/internal/diagnose"
@@ -60,6 +61,7 @@ func (o *Outcome) JUnit(w io.Writer) error {
 			suite.Failures++
 		}
 	}
+	distinguish(suite.Cases, o.Report.Findings)
 	if len(suite.Cases) == 0 {
 		suite.Cases = []testCase{{Class: "closewait", Name: "no connection is left half-closed", Time: suite.Time}}
 	}
@@ -91,6 +93,40 @@ func (o *Outcome) testCase(f *diagnose.Finding) (testCase, error) {
 	headline, _, _ := strings.Cut(text.String(), "\n")
 	c.Failure = &failure{Message: strings.Join(strings.Fields(headline), " "), Type: string(f.Cause), Text: text.String()}
 	return c, nil
+}
+
+// distinguish adds to names that several have who opened the connections, and else a
+// number: of cases with one name GitLab shows the first only.
+func distinguish(cases []testCase, findings []diagnose.Finding) {
+	for _, more := range []func(i int) string{
+		func(i int) string { return ", opened by " + opener(&findings[i]) },
+		func(i int) string { return fmt.Sprintf(" (%d)", i+1) },
+	} {
+		count := map[string]int{}
+		for _, c := range cases {
+			count[c.Class+c.Name]++
+		}
+		for i := range cases {
+			if c := &cases[i]; count[c.Class+c.Name] > 1 {
+				c.Name += more(i)
+			}
+		}
+	}
+}
+
+// opener is the application's function that opened a finding's connections.
+func opener(f *diagnose.Finding) string {
+	name := "unknown code"
+	for _, at := range f.OpenedBy {
+		switch {
+		case !at.Tells:
+		case at.Function != "":
+			name = at.Function
+		default:
+			name = fmt.Sprintf("%s+%#x", path.Base(at.Module), at.Offset)
+		}
+	}
+	return name
 }
 
 // title names a finding, the same from run to run.

@@ -268,6 +268,38 @@ func TestTheJUnitReport(t *testing.T) {
 	}
 }
 
+// One program may leak to one service from several places in its code.
+func TestNoTwoCasesOfTheJUnitReportHaveOneName(t *testing.T) {
+	o := sample(Exit{}, 0)
+	one := o.Report.Findings[0]
+	o.Report.Findings = nil
+	for _, function := range []string{"users", "orders", "", ""} {
+		one.OpenedBy = nil
+		if function != "" {
+			one.OpenedBy = []observe.Frame{{Function: "connect"}, {Function: function, Tells: true}}
+		}
+		o.Report.Findings = append(o.Report.Findings, one)
+	}
+	var b bytes.Buffer
+	if err := o.JUnit(&b); err != nil {
+		t.Fatal(err)
+	}
+	var suite testSuite
+	if err := xml.Unmarshal(b.Bytes(), &suite); err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for i, c := range suite.Cases {
+		names[c.Name] = true
+		if want := []string{", opened by users", ", opened by orders", ", opened by unknown code (3)", ", opened by unknown code (4)"}[i]; !strings.HasSuffix(c.Name, want) {
+			t.Errorf("%q, want %q", c.Name, want)
+		}
+	}
+	if len(names) != 4 {
+		t.Errorf("%d names: %v", len(names), names)
+	}
+}
+
 func TestTheJSON(t *testing.T) {
 	var b bytes.Buffer
 	if err := sample(Exit{Code: -1, Signal: "SIGKILL", number: 9}, 0).JSON(&b); err != nil {
