@@ -134,7 +134,7 @@ func nameless(code []observe.Frame) (n int) {
 func asked(s *sensor.Stack) symbols.Stack {
 	const tick = 10 * time.Millisecond
 	return symbols.Stack{
-		PID: int(s.PID), Started: uint64(s.Started / tick), Addrs: s.Frames, Hidden: s.Hidden, Creators: s.Creators,
+		PID: int(s.PID), Called: true, Started: uint64(s.Started / tick), Addrs: s.Frames, Hidden: s.Hidden, Creators: s.Creators,
 	}
 }
 

@@ -23,9 +23,17 @@ const compiled = `
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#ifdef LARGER
+__attribute__((used)) static void innocent(void) { __asm__ volatile(".skip 262144, 0x90"); }
+#endif
 static unsigned char code[] = {0xb8, 42, 0, 0, 0, 0x0f, 0x05, 0xc3};
 int main(int argc, char **argv)
 {
+#ifdef LARGER
+	puts("ready");
+	fflush(stdout);
+	return read(0, argv[0], 1) < 0;
+#endif
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1]))};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	char c, *at = mmap(0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -36,24 +44,32 @@ int main(int argc, char **argv)
 		return 1;
 	while (recv(fd, &c, 1, 0) > 0)
 		;
+	if (argc > 3)
+		return execl(argv[3], argv[3], NULL);
 	printf("%p\n", at);
 	fflush(stdout);
 	return read(0, &c, 1) < 0;
 }
 `
 
-// leaver builds a program, and says at which port all who connect are left at once.
-func leaver(t *testing.T, what string) (program, port string) {
+func build(t *testing.T, what string, flags ...string) (program string) {
 	t.Helper()
 	gcc := privilege.Program(t, "gcc", what)
-	dir := t.TempDir()
-	program = filepath.Join(dir, "compiled")
+	program = filepath.Join(t.TempDir(), "compiled")
 	if err := os.WriteFile(program+".c", []byte(compiled), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(gcc, "-O2", "-fno-omit-frame-pointer", "-o", program, program+".c").CombinedOutput(); err != nil {
+	flags = append(flags, "-O2", "-fno-omit-frame-pointer", "-o", program, program+".c")
+	if out, err := exec.Command(gcc, flags...).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	return program
+}
+
+// leaver builds a program, and says at which port all who connect are left at once.
+func leaver(t *testing.T, what string) (program, port string) {
+	t.Helper()
+	program = build(t, what)
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +106,8 @@ func sensing(t *testing.T, what string) *Sensing {
 	return x
 }
 
-// opener is the stack that a look shows at the connect of a process's half-closed connection.
+// opener is the stack that a look shows at the connect of a process's half-closed connection;
+// nil if it shows none.
 func opener(t *testing.T, x *Sensing, pid int) *observe.Stack {
 	t.Helper()
 	snapshot, err := Look(t.Context(), Options{Sensing: x})
@@ -100,12 +117,16 @@ func opener(t *testing.T, x *Sensing, pid int) *observe.Stack {
 	for i := range snapshot.Sockets {
 		s := &snapshot.Sockets[i]
 		for _, h := range s.Holders {
-			if h.PID == int32(pid) && s.History != nil && s.History.OpenedBy > 0 {
-				return &snapshot.Sensor.Stacks[s.History.OpenedBy-1]
+			if h.PID != int32(pid) || s.History == nil {
+				continue
 			}
+			if s.History.OpenedBy == 0 {
+				return nil
+			}
+			return &snapshot.Sensor.Stacks[s.History.OpenedBy-1]
 		}
 	}
-	t.Fatalf("no connection of process %d with its opener", pid)
+	t.Fatalf("no connection of process %d with a history", pid)
 	return nil
 }
 
@@ -146,8 +167,8 @@ func TestTheSameCodeInManyProcessesTakesOnePlace(t *testing.T) {
 	for i := range 4 {
 		program := testbed.Run(t, exec.Command(binary, port, "by a call"))
 		program.Line()
-		if got := opener(t, x, program.PID()); len(got.Frames) == 0 {
-			t.Errorf("%+v", got)
+		if got := opener(t, x, program.PID()); got == nil || len(got.Frames) < 2 {
+			t.Fatalf("%+v", got)
 		}
 		if i == 0 {
 			places = len(x.Seen().Stacks)
@@ -155,5 +176,19 @@ func TestTheSameCodeInManyProcessesTakesOnePlace(t *testing.T) {
 	}
 	if got := len(x.Seen().Stacks); got != places {
 		t.Errorf("four processes with the same code take %d places, one takes %d", got, places)
+	}
+}
+
+// A connection may be handed on to another program by exec, in the same process: what is
+// there at the addresses of the one that opened it has nothing to do with it.
+func TestAnotherProgramIsNotSaidToHaveOpenedIt(t *testing.T) {
+	x := sensing(t, "the code of a program that has executed another")
+	small := build(t, "the code of a program that has executed another", "-static", "-no-pie")
+	large := build(t, "the code of a program that has executed another", "-static", "-no-pie", "-DLARGER")
+	_, port := leaver(t, "who leaves")
+	program := testbed.Run(t, exec.Command(small, port, "by a call", large))
+	program.Line()
+	if got := opener(t, x, program.PID()); got != nil {
+		t.Errorf("opened by %+v", got)
 	}
 }

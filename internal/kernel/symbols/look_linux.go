@@ -42,8 +42,11 @@ func (l *look) rule(addr uint64) (rule, error) {
 
 // returns tells whether the instruction before addr is a call, on x86-64. Compiled
 // code is not in a file, and believed.
-func (l *look) returns(addr uint64) bool {
-	_, file, vaddr, ok := l.at(addr - 8)
+func (l *look) returns(addr uint64) bool { return l.after(addr, 8, afterCall) }
+
+// after tells whether the code before addr, of n bytes at most, is of a kind.
+func (l *look) after(addr uint64, n int, kind func(code [8]byte) bool) bool {
+	_, file, vaddr, ok := l.at(addr - uint64(n))
 	if !ok || file.elf == nil {
 		return ok
 	}
@@ -52,8 +55,8 @@ func (l *look) returns(addr uint64) bool {
 	if in == nil || file.elf.Machine != elf.EM_X86_64 {
 		return false
 	}
-	_, err := in.ReadAt(code[:], 0)
-	return err == nil && afterCall(code)
+	_, err := in.ReadAt(code[8-n:], 0)
+	return err == nil && kind(code)
 }
 
 // What is said of the last frame where it was called by something. A sensor
@@ -65,12 +68,23 @@ const (
 )
 
 // mapped cuts a stack where it leaves the process's code: without frame pointers
-// the register holds something else, and so do the words it leads to.
-func (l *look) mapped(addrs []uint64) []uint64 {
+// the register holds something else, and so do the words it leads to. So do all of them
+// if the process has executed another program since: at the same addresses there is
+// something else. called says that the innermost was within a system call.
+func (l *look) mapped(addrs []uint64, called bool) []uint64 {
 	for i, addr := range addrs {
 		_, file, _, ok := l.at(addr - 1)
-		// A goroutine begins as if called, and a virtual machine's code is not in a file.
-		if !ok || i > 0 && file.elf != nil && !file.golang && file.elf.Machine == elf.EM_X86_64 && !l.returns(addr) {
+		if !ok {
+			return addrs[:i]
+		}
+		if file.elf == nil || file.elf.Machine != elf.EM_X86_64 {
+			continue // a virtual machine's code is not in a file
+		}
+		if i == 0 && called && !l.after(addr, 2, afterSyscall) {
+			return nil
+		}
+		// A goroutine begins as if called.
+		if i > 0 && !(file.golang && i == len(addrs)-1) && !l.returns(addr) {
 			return addrs[:i]
 		}
 	}

@@ -42,7 +42,7 @@ func (r *Resolver) Stack(s Stack) ([]Frame, error) {
 	}
 	defer p.close()
 	look := &look{r, p, s.PID}
-	frames := look.name(look.mapped(unwind(s, look.rule, look.returns)))
+	frames := look.name(look.mapped(unwind(s, look.rule, look.returns), s.Called))
 	if n := len(frames); n > 0 && !outermost(frames[n-1].Function) {
 		if len(s.Addrs) < deep {
 			frames[n-1].note(lost)

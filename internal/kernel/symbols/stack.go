@@ -2,7 +2,10 @@ package symbols
 
 // Stack is one user stack as it was recorded in the kernel.
 type Stack struct {
-	PID int
+	// Called says that the innermost address is where a system call returns to. If it is not,
+	// the process runs another program by now, and the stack has no names.
+	Called bool
+	PID    int
 	// Started is the process's start time in clock ticks since boot (field 22 of
 	// /proc/PID/stat): a stack is not named after a process that merely has the
 	// pid now. 0 leaves that unchecked.

@@ -74,6 +74,13 @@ func walk(s Stack, find func(addr uint64) (rule, error)) (walked []uint64, ended
 	return walked, false
 }
 
+// afterSyscall tells whether x86-64 code ends in a system call: syscall, or sysenter and
+// int $0x80, which 32-bit code uses.
+func afterSyscall(code [8]byte) bool {
+	last := [2]byte(code[6:])
+	return last == [2]byte{0x0f, 0x05} || last == [2]byte{0x0f, 0x34} || last == [2]byte{0xcd, 0x80}
+}
+
 // afterCall tells whether x86-64 code ends in a call, relative or indirect.
 func afterCall(code [8]byte) bool {
 	if code[3] == 0xe8 {
