@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -268,12 +269,14 @@ func TestAReaderThatWasKilledGivesItsPlaceBack(t *testing.T) {
 
 func TestASlowReaderIsToldWhatItLost(t *testing.T) {
 	s := start(t)
-	block := make(chan struct{})
+	block, slow := make(chan struct{}), make(chan struct{})
 	lost := make(chan uint64, 1)
 	ready := make(chan struct{})
+	var once sync.Once
 	ended := make(chan error, 1)
 	go func() {
 		ended <- s.Events(t.Context(), EventOptions{Buffer: os.Getpagesize(), Ready: func() { close(ready) }}, func(e *Event) error {
+			once.Do(func() { close(slow) })
 			<-block
 			if e.Kind == KindLost {
 				lost <- e.Lost
@@ -292,6 +295,8 @@ func TestASlowReaderIsToldWhatItLost(t *testing.T) {
 			must(t, p.Close())
 		}
 	}
+	more(1)
+	<-slow
 	more(100)
 	close(block)
 	await(t, "the loss to be told", func() bool {

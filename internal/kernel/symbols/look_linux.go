@@ -84,7 +84,7 @@ func (l *look) mapped(addrs []uint64, called bool) []uint64 {
 			return nil
 		}
 		// A goroutine begins as if called.
-		if i > 0 && !(file.golang && i == len(addrs)-1) && !l.returns(addr) {
+		if begun := file.golang && i == len(addrs)-1; i > 0 && !begun && !l.returns(addr) {
 			return addrs[:i]
 		}
 	}
