@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/closewait/closewait/internal/testbed"
 	"github.com/closewait/closewait/tcp"
 )
 
@@ -139,7 +140,10 @@ func (c *chaotic) connect(port int, what byte) (int, error) {
 		_, err = unix.Write(fd, []byte{what})
 	}
 	if err == nil && what == 'S' {
-		_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}, 10_000)
+		err = testbed.Uninterrupted(func() error {
+			_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}, 10_000)
+			return err
+		})
 	}
 	if err != nil {
 		abort(fd)

@@ -124,6 +124,9 @@ func (x *socket) send(n int) {
 	x.t.Helper()
 	for n > 0 {
 		sent, err := unix.SendmsgN(x.fd, make([]byte, n), nil, nil, unix.MSG_NOSIGNAL)
+		if err == unix.EINTR {
+			continue
+		}
 		if err != nil {
 			x.t.Fatal(err)
 		}
@@ -136,6 +139,9 @@ func (x *socket) receive(n int) {
 	x.t.Helper()
 	for n > 0 {
 		got, err := unix.Read(x.fd, make([]byte, n))
+		if err == unix.EINTR {
+			continue
+		}
 		if err != nil || got == 0 {
 			x.t.Fatalf("%d bytes to come: %v", n, err)
 		}

@@ -237,7 +237,7 @@ func longAnswer(t *testing.T, in *space) func(*testing.T, *space, *observe.Snaps
 	service := l.local()
 	c := open(t, in, true)
 	c.set(unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 4<<20)
-	if err := unix.Connect(c.fd, testbed.Sockaddr(service)); err != nil {
+	if err := testbed.Uninterrupted(func() error { return unix.Connect(c.fd, testbed.Sockaddr(service)) }); err != nil {
 		t.Fatal(err)
 	}
 	served := l.accept()
@@ -386,7 +386,7 @@ func twins(t *testing.T, in *space, ends [2]netip.AddrPort) *socket {
 	t.Helper()
 	l, c := open(t, in, true), open(t, in, true)
 	l.set(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
-	err := errors.Join(unix.Bind(l.fd, testbed.Sockaddr(ends[0])), unix.Listen(l.fd, 8), unix.Bind(c.fd, testbed.Sockaddr(ends[1])), unix.Connect(c.fd, testbed.Sockaddr(ends[0])))
+	err := errors.Join(unix.Bind(l.fd, testbed.Sockaddr(ends[0])), unix.Listen(l.fd, 8), unix.Bind(c.fd, testbed.Sockaddr(ends[1])), testbed.Uninterrupted(func() error { return unix.Connect(c.fd, testbed.Sockaddr(ends[0])) }))
 	if err != nil {
 		t.Fatal(err)
 	}

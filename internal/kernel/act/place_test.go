@@ -95,7 +95,7 @@ func (p place) connect(t testing.TB, l int) int {
 	t.Helper()
 	c := p.socket(t, 0)
 	to := p.sockaddr(name(t, l).Port())
-	must(t, "connect", testbed.Uninterrupted(func() error { return unix.Connect(c, to) }))
+	must(t, "connect", dial(c, to))
 	return c
 }
 
@@ -212,7 +212,18 @@ func end(t testing.TB, fd int) {
 }
 
 // read is what one read of a byte answers: a number and an error.
-func read(fd int) (int, error) { return unix.Read(fd, make([]byte, 1)) }
+// dial and read may be interrupted: the sockets have timeouts.
+func dial(fd int, to unix.Sockaddr) error {
+	return testbed.Uninterrupted(func() error { return unix.Connect(fd, to) })
+}
+
+func read(fd int) (n int, err error) {
+	err = testbed.Uninterrupted(func() (err error) {
+		n, err = unix.Read(fd, make([]byte, 1))
+		return err
+	})
+	return n, err
+}
 
 func must(t testing.TB, what string, err error) {
 	t.Helper()

@@ -189,7 +189,7 @@ func TestReusedAddressesAreNotDestroyed(t *testing.T) {
 		old := p.socket(t, 0)
 		must(t, "reuse", unix.SetsockoptInt(old, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1))
 		must(t, "bind", unix.Bind(old, p.sockaddr(freePort(t, p))))
-		must(t, "connect", unix.Connect(old, p.sockaddr(name(t, l).Port())))
+		must(t, "connect", dial(old, p.sockaddr(name(t, l).Port())))
 		peer := accept(t, l)
 		must(t, "shutdown", unix.Shutdown(peer, unix.SHUT_WR))
 		await(t, old, tcp.CloseWait)
@@ -200,7 +200,7 @@ func TestReusedAddressesAreNotDestroyed(t *testing.T) {
 		fresh := p.socket(t, 0)
 		must(t, "reuse", unix.SetsockoptInt(fresh, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1))
 		must(t, "bind", unix.Bind(fresh, p.sockaddr(from.Port())))
-		must(t, "connect", unix.Connect(fresh, p.sockaddr(name(t, l).Port())))
+		must(t, "connect", dial(fresh, p.sockaddr(name(t, l).Port())))
 		second := accept(t, l)
 		must(t, "shutdown", unix.Shutdown(second, unix.SHUT_WR))
 		await(t, fresh, tcp.CloseWait) // the same addresses and the same state
